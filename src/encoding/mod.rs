@@ -1,0 +1,10 @@
+//! Texts of the wire: base64, percent-encoding, decimal numbers, bounded strings.
+//!
+//! Nothing here allocates by itself: decoders write into a caller's `&mut [u8]`, encoders into a
+//! [`text::TextBuilder`] or a fixed array.
+
+pub(crate) mod base64;
+pub(crate) mod decimal;
+pub(crate) mod percent;
+pub(crate) mod signature;
+pub(crate) mod text;

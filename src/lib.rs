@@ -1,0 +1,84 @@
+//! Device-side security for Azure IoT Hub: who a device is, what it signs with, and the tokens that
+//! prove it.
+//!
+//! A device has an **identity** (hub host, device, module), a **key** (a secret, or a handle to one
+//! that never leaves its chip), and from the two it makes **tokens**.
+//!
+//! ```text
+//! floor 3   sas                           tokens: made, read, judged
+//! floor 2   keystore     identity         keys as handles; names and connection strings
+//! floor 1   secret   time   encoding      what vanishes, what is now, what the wire looks like
+//! floor 0   error
+//! ```
+//!
+//! # Quick start
+//!
+#![cfg_attr(feature = "std", doc = "```")]
+#![cfg_attr(not(feature = "std"), doc = "```text")]
+//! use core::time::Duration;
+//! use hubward::{Clock, ConnectionString, SasSigner, SystemClock};
+//!
+//! // From a file or the environment, never from the source or an argument.
+//! let text = String::from(
+//!     "HostName=contoso.azure-devices.net;DeviceId=pump-7;SharedAccessKey=Zm9vYmFy",
+//! );
+//! let connection = ConnectionString::from_string(text)?;
+//! let signer = SasSigner::from_connection_string(&connection)?;
+//!
+//! let token = signer.sign_for(Duration::from_secs(3600), SystemClock.now()?)?;
+//! let password: &str = token.expose_token();
+//! # assert!(password.starts_with("SharedAccessSignature sr=contoso.azure-devices.net%2Fdevices"));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! # What it is not
+//!
+//! Not a client: it opens no socket, starts no thread and keeps no timer. It makes and judges the
+//! credentials; whichever MQTT, AMQP or HTTP library you use sends them.
+//!
+//! # Features
+//!
+//! | feature | adds | without it |
+//! |---|---|---|
+//! | `std` (the only default) | `alloc`, [`SystemClock`] | `#![no_std]` |
+//! | `alloc` | owned forms, [`SasSigner::sign`], `Arc` and `Box` handles, secrets behind a `Box` | names, borrowing [`ConnectionString`], [`SymmetricKey`], [`GroupKey`], [`ResourceUri`], [`SasSigner::sign_into`], borrowing [`SasToken`], verification: no allocator needed |
+//!
+//! Features only add. Everything that takes the time takes it as an argument; [`SystemClock`] is the
+//! only reader of the operating system's clock.
+
+#![no_std]
+#![forbid(unsafe_code)]
+#![cfg_attr(
+    not(test),
+    deny(
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::panic,
+        clippy::indexing_slicing,
+        clippy::unreachable
+    )
+)]
+
+#[cfg(feature = "alloc")]
+extern crate alloc;
+#[cfg(any(feature = "std", test))]
+extern crate std;
+
+mod encoding;
+mod error;
+pub mod identity;
+pub mod keystore;
+pub mod sas;
+pub mod secret;
+pub mod time;
+
+pub use error::OtherError;
+pub use identity::{
+    ConnectionString, ConnectionStringError, DeviceId, HubHost, IdScope, ModuleId, NameError,
+    PolicyName, RegistrationId,
+};
+pub use keystore::{KeyError, MacKey, SymmetricKey};
+pub use sas::{GroupKey, ResourceUri, SAS_TOKEN_MAX, SasError, SasSigner, SasToken};
+#[cfg(feature = "std")]
+pub use time::SystemClock;
+pub use time::{Clock, FixedClock, TimeError, UnixTime};

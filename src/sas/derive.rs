@@ -1,0 +1,81 @@
+//! Keys of the devices of an enrollment group.
+
+use core::fmt;
+
+use crate::identity::RegistrationId;
+use crate::keystore::{KeyError, MacKey as _, SymmetricKey};
+use crate::secret::{REDACTED, SecretBytes};
+
+/// The key of a DPS enrollment group, from which the key of each of its devices is derived.
+///
+/// It cannot sign: a group key on a device would let whoever opens one device impersonate them all.
+/// It belongs in the factory or in a provisioning service; devices get their derived key.
+///
+/// # Examples
+///
+/// ```
+/// use hubward::{GroupKey, RegistrationId};
+///
+/// // The example of the service's own documentation.
+/// let group_key = GroupKey::from_base64(
+///     "8isrFI1sGsIlvvFSSFRiMfCNzv21fjbE/+ah/lSh3lF8e2YG1Te7w1KpZhJFFXJrqYKi9yegxkqIChbqOS9Egw==",
+/// )?;
+/// let registration = RegistrationId::new("sn-007-888-abc-mac-a1-b2-c3-d4-e5-f6")?;
+/// let device_key = group_key.derive_device_key(&registration)?;
+/// assert_eq!(
+///     device_key.expose_base64().expose_text(),
+///     "Jsm0lyGpjaVYVP2g3FnmnmG9dI/9qU24wNoykUmermc="
+/// );
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(PartialEq, Eq)]
+pub struct GroupKey(SymmetricKey);
+
+impl GroupKey {
+    /// Decodes the group's primary or secondary key, as [`SymmetricKey::from_base64`] does.
+    ///
+    /// # Errors
+    ///
+    /// As [`SymmetricKey::from_base64`].
+    pub fn from_base64(text: &str) -> Result<Self, KeyError> {
+        SymmetricKey::from_base64(text).map(Self)
+    }
+
+    /// Copies the raw bytes of the key.
+    ///
+    /// # Errors
+    ///
+    /// As [`SymmetricKey::from_bytes`].
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, KeyError> {
+        SymmetricKey::from_bytes(bytes).map(Self)
+    }
+
+    /// Takes secret bytes over as the key.
+    ///
+    /// # Errors
+    ///
+    /// As [`SymmetricKey::from_secret`].
+    pub fn from_secret(bytes: SecretBytes) -> Result<Self, KeyError> {
+        SymmetricKey::from_secret(bytes).map(Self)
+    }
+
+    /// The key of one device: HMAC-SHA256, under the group key, over the registration ID exactly as
+    /// it is written. The device signs with it for DPS and later for its hub.
+    ///
+    /// # Errors
+    ///
+    /// None with a key in memory.
+    pub fn derive_device_key(
+        &self,
+        registration: &RegistrationId,
+    ) -> Result<SymmetricKey, KeyError> {
+        let tag = self.0.hmac_sha256(&[registration.as_str().as_bytes()])?;
+        SymmetricKey::from_bytes(tag.expose_bytes())
+    }
+}
+
+impl fmt::Debug for GroupKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "GroupKey({REDACTED})")
+    }
+}

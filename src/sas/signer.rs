@@ -1,0 +1,424 @@
+//! Making tokens.
+
+use core::fmt;
+use core::time::Duration;
+
+use thiserror::Error;
+
+use super::resource::ResourceUri;
+use super::{EXPIRY, POLICY, PREFIX, RESOURCE, SIGNATURE};
+use crate::encoding::decimal::Decimal;
+use crate::encoding::signature;
+use crate::encoding::text::{Text, TextBuilder};
+use crate::identity::{
+    Authentication, ConnectionString, Field, IdScope, PolicyName, RegistrationId,
+};
+use crate::keystore::{KeyError, MacKey, PreparedMac, SymmetricKey};
+use crate::secret::REDACTED;
+use crate::time::{TimeError, UnixTime};
+
+#[cfg(feature = "alloc")]
+use {
+    super::token::SasToken, crate::keystore::Tag, crate::secret::SecretText, alloc::string::String,
+};
+
+/// `SharedAccessSignature sr=…&sig=`
+const HEAD_MAX: usize = PREFIX.len() + RESOURCE.len() + ResourceUri::ENCODED_MAX + SIGNATURE.len();
+
+/// `&skn=…`
+const TAIL_MAX: usize = POLICY.len() + 3 * PolicyName::MAX_LEN;
+
+/// The longest token, in bytes: every bound of the names in it reached, every character that can be
+/// escaped escaped, the longest expiry.
+pub const SAS_TOKEN_MAX: usize =
+    HEAD_MAX + signature::MAX_LEN + EXPIRY.len() + Decimal::MAX_LEN + TAIL_MAX;
+
+/// The policy name of tokens for a DPS registration.
+const REGISTRATION_POLICY: &str = "registration";
+
+/// Makes tokens: one key, one resource, any number of expiries.
+///
+/// Key and resource are prepared once. A key in memory is turned into block states
+/// ([`MacKey::prepare`]) and let go; any other key is kept and asked for each token.
+///
+/// # Examples
+///
+/// From a connection string to a token that is good for an hour:
+///
+#[cfg_attr(feature = "std", doc = "```")]
+#[cfg_attr(not(feature = "std"), doc = "```text")]
+/// use core::time::Duration;
+/// use hubward::{Clock, ConnectionString, SasSigner, SystemClock};
+///
+/// let connection = ConnectionString::parse(
+///     "HostName=contoso.azure-devices.net;DeviceId=pump-7;SharedAccessKey=Zm9vYmFy",
+/// )?;
+/// let signer = SasSigner::from_connection_string(&connection)?;
+/// let token = signer.sign_for(Duration::from_secs(3600), SystemClock.now()?)?;
+/// assert!(token.expose_token().starts_with("SharedAccessSignature sr=contoso.azure-devices.net"));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
+/// Without an allocator, into a buffer:
+///
+/// ```
+/// use hubward::keystore::SymmetricKey;
+/// use hubward::{DeviceId, HubHost, ResourceUri, SAS_TOKEN_MAX, SasSigner, UnixTime};
+///
+/// let host = HubHost::new("contoso.azure-devices.net")?;
+/// let resource = ResourceUri::device(&host, &DeviceId::new("pump-7")?);
+/// let signer = SasSigner::new(SymmetricKey::from_base64("Zm9vYmFy")?, &resource)?;
+///
+/// let mut buffer = [0; SAS_TOKEN_MAX];
+/// let len = signer.sign_into(UnixTime::from_secs(1_735_689_600), &mut buffer)?;
+/// assert!(buffer[..len].ends_with(b"&se=1735689600"));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub struct SasSigner<K = SymmetricKey> {
+    head: Text<HEAD_MAX>,
+    tail: Text<TAIL_MAX>,
+    key: Key<K>,
+}
+
+enum Key<K> {
+    Prepared(PreparedMac),
+    Handle(K),
+}
+
+impl SasSigner {
+    /// A signer for what a connection string names: the module, else the device, else (in the policy
+    /// form without a device) the hub. The policy's name goes into the tokens; a token made with a
+    /// policy's key is still scoped to the device, where there is one.
+    ///
+    /// # Errors
+    ///
+    /// [`SasError::NoKey`] if the string authenticates with something else than a shared access key;
+    /// [`SasError::Key`] for a key of no bytes.
+    pub fn from_connection_string(connection: &ConnectionString<'_>) -> Result<Self, SasError> {
+        let Authentication::SharedAccessKey(key) = connection.authentication() else {
+            return Err(SasError::NoKey {
+                found: connection.authentication().field(),
+            });
+        };
+        let host = connection.host();
+        let resource = match (connection.device_id(), connection.module_id()) {
+            (None, _) => ResourceUri::hub(host),
+            (Some(device), None) => ResourceUri::device(host, device),
+            (Some(device), Some(module)) => ResourceUri::module(host, device, module),
+        };
+        let key = SymmetricKey::from_bytes(key.expose_bytes())?;
+        Ok(Self::assemble(
+            key,
+            &resource,
+            connection.policy_name().map(PolicyName::as_str),
+        ))
+    }
+
+    /// A signer for an entity of Event Hubs or Service Bus, whose keys are used undecoded.
+    ///
+    /// # Errors
+    ///
+    /// [`SasError::NotServiceBus`] if `resource` is one of IoT Hub or DPS.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use hubward::sas::ServiceBusKey;
+    /// use hubward::{PolicyName, ResourceUri, SAS_TOKEN_MAX, SasSigner, UnixTime};
+    ///
+    /// let signer = SasSigner::for_service_bus(
+    ///     ServiceBusKey::from_text("sample-key")?,
+    ///     &ResourceUri::service_bus("contoso-ns.servicebus.windows.net/myhub")?,
+    ///     &PolicyName::new("send")?,
+    /// )?;
+    /// let mut buffer = [0; SAS_TOKEN_MAX];
+    /// let len = signer.sign_into(UnixTime::from_secs(1_735_689_600), &mut buffer)?;
+    /// assert_eq!(
+    ///     core::str::from_utf8(&buffer[..len])?,
+    ///     "SharedAccessSignature sr=contoso-ns.servicebus.windows.net%2Fmyhub\
+    ///      &sig=z14iWpfqe3qRZCoEvIiCg5pAaVZ941HPKOI6Ax9DR%2F0%3D&se=1735689600&skn=send"
+    /// );
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn for_service_bus(
+        key: ServiceBusKey,
+        resource: &ResourceUri,
+        policy: &PolicyName,
+    ) -> Result<Self, SasError> {
+        if !resource.is_service_bus() {
+            return Err(SasError::NotServiceBus);
+        }
+        Ok(Self::assemble(key.0, resource, Some(policy.as_str())))
+    }
+
+    /// The moment `lifetime` from `now` on, fractions of a second cut off, if a token should be made
+    /// that expires then: the judgement of [`SasSigner::sign_for`], for callers of
+    /// [`SasSigner::sign_into`].
+    ///
+    /// # Errors
+    ///
+    /// [`SasError::ZeroLifetime`] for less than a second; [`SasError::Clock`] if `now` is before
+    /// [`UnixTime::BUILD_FLOOR`], for a token made in 1970 has long expired;
+    /// [`SasError::ExpiryOverflow`].
+    pub fn expiry_for(lifetime: Duration, now: UnixTime) -> Result<UnixTime, SasError> {
+        if lifetime.as_secs() == 0 {
+            return Err(SasError::ZeroLifetime);
+        }
+        let now = now.not_before(UnixTime::BUILD_FLOOR)?;
+        now.checked_add(lifetime).ok_or(SasError::ExpiryOverflow)
+    }
+}
+
+impl<K: MacKey> SasSigner<K> {
+    /// A signer whose tokens name no policy: for the key of a device or module.
+    ///
+    /// # Errors
+    ///
+    /// [`SasError::ServiceBus`] for a resource of Event Hubs or Service Bus, which has
+    /// [a constructor of its own](SasSigner::for_service_bus).
+    pub fn new(key: K, resource: &ResourceUri) -> Result<Self, SasError> {
+        if resource.is_service_bus() {
+            return Err(SasError::ServiceBus);
+        }
+        Ok(Self::assemble(key, resource, None))
+    }
+
+    /// A signer whose tokens name the policy that the key belongs to.
+    ///
+    /// # Errors
+    ///
+    /// As [`SasSigner::new`].
+    pub fn with_policy(
+        key: K,
+        resource: &ResourceUri,
+        policy: &PolicyName,
+    ) -> Result<Self, SasError> {
+        if resource.is_service_bus() {
+            return Err(SasError::ServiceBus);
+        }
+        Ok(Self::assemble(key, resource, Some(policy.as_str())))
+    }
+
+    /// A signer for a device's registration in DPS, with the policy name `registration` that the
+    /// service's documentation asks for.
+    pub fn for_registration(key: K, scope: &IdScope, registration: &RegistrationId) -> Self {
+        let resource = ResourceUri::dps_registration(scope, registration);
+        Self::assemble(key, &resource, Some(REGISTRATION_POLICY))
+    }
+
+    fn assemble(key: K, resource: &ResourceUri, policy: Option<&str>) -> Self {
+        let mut head = TextBuilder::new();
+        head.push(PREFIX);
+        head.push(RESOURCE);
+        head.push(resource.as_encoded());
+        head.push(SIGNATURE);
+        let mut tail = TextBuilder::new();
+        if let Some(policy) = policy {
+            tail.push(POLICY);
+            tail.push_percent_encoded(policy);
+        }
+
+        // The message is the resource, a line feed, and the expiry.
+        let mut beginning = TextBuilder::<{ ResourceUri::ENCODED_MAX + 1 }>::new();
+        beginning.push(resource.as_encoded());
+        beginning.push("\n");
+        let key = match key.prepare(beginning.as_str().as_bytes()) {
+            Some(prepared) => Key::Prepared(prepared),
+            None => Key::Handle(key),
+        };
+        Self {
+            head: head.finish(),
+            tail: tail.finish(),
+            key,
+        }
+    }
+
+    /// Writes the token that expires at `expiry`, whole, to the beginning of `out`, and returns its
+    /// length. Allocates nothing.
+    ///
+    /// Pure: any moment is signed, one that is past as well; [`SasSigner::expiry_for`] judges.
+    ///
+    /// # Errors
+    ///
+    /// [`SasError::BufferTooSmall`] says how many bytes this token needs, and nothing is written; a
+    /// buffer of [`SAS_TOKEN_MAX`] bytes is always enough. [`SasError::Key`] if the key cannot be
+    /// used; keys in memory always can.
+    pub fn sign_into(&self, expiry: UnixTime, out: &mut [u8]) -> Result<usize, SasError> {
+        self.write(expiry, out).map(|(len, _)| len)
+    }
+
+    /// The token that expires at `expiry`.
+    ///
+    /// Pure: any moment is signed, one that is past as well; [`SasSigner::sign_for`] judges.
+    ///
+    /// # Errors
+    ///
+    /// [`SasError::Key`] if the key cannot be used; keys in memory always can.
+    #[cfg(feature = "alloc")]
+    pub fn sign(&self, expiry: UnixTime) -> Result<SasToken<'static>, SasError> {
+        let mut buffer = [0; SAS_TOKEN_MAX];
+        let (len, signature) = self.write(expiry, &mut buffer)?;
+        // What was written is ASCII.
+        let text = buffer
+            .get(..len)
+            .and_then(|token| core::str::from_utf8(token).ok());
+        let text = SecretText::owned(String::from(text.unwrap_or_default()));
+        zeroize::Zeroize::zeroize(buffer.get_mut(..len).unwrap_or_default());
+
+        let resource = PREFIX.len() + RESOURCE.len()..self.head.as_str().len() - SIGNATURE.len();
+        let policy = self
+            .tail
+            .as_str()
+            .get(POLICY.len()..)
+            .map(|name| len - name.len()..len);
+        Ok(SasToken::made(
+            text,
+            resource,
+            Tag::from_words(signature),
+            expiry,
+            policy,
+        ))
+    }
+
+    /// The token that is good for `lifetime` from `now` on, fractions of a second cut off.
+    ///
+    /// The service publishes no longest lifetime; its SDKs take an hour. A short one limits what a
+    /// stolen token is worth, a long one what a network outage costs.
+    ///
+    /// # Errors
+    ///
+    /// As [`SasSigner::expiry_for`] and [`SasSigner::sign`].
+    #[cfg(feature = "alloc")]
+    pub fn sign_for(
+        &self,
+        lifetime: Duration,
+        now: UnixTime,
+    ) -> Result<SasToken<'static>, SasError> {
+        self.sign(SasSigner::expiry_for(lifetime, now)?)
+    }
+
+    /// Length of the token in `out`, and its signature.
+    #[inline]
+    fn write(&self, expiry: UnixTime, out: &mut [u8]) -> Result<(usize, [u32; 8]), SasError> {
+        let expiry = Decimal::new(expiry.as_secs());
+        let head = self.head.as_str();
+        let signature = match &self.key {
+            Key::Prepared(prepared) => prepared.finish_decimal(&expiry),
+            Key::Handle(key) => {
+                let resource = head
+                    .get(PREFIX.len() + RESOURCE.len()..head.len() - SIGNATURE.len())
+                    .unwrap_or_default();
+                key.hmac_sha256(&[resource.as_bytes(), b"\n", expiry.as_bytes()])?
+                    .to_words()
+            }
+        };
+
+        // The signature, `&se=` and the digits, put together in stores of fixed length.
+        let mut middle = [0; signature::SCRATCH_LEN];
+        let mut middle_len = signature::write(signature, &mut middle);
+        for part in [EXPIRY.as_bytes(), expiry.as_bytes()] {
+            if let Some(room) = middle.get_mut(middle_len..middle_len + part.len()) {
+                room.copy_from_slice(part);
+            }
+            middle_len += part.len();
+        }
+
+        let middle = middle.get(..middle_len).unwrap_or_default();
+        let tail = self.tail.as_str();
+        let needed = head.len() + middle.len() + tail.len();
+        let available = out.len();
+        let room = out
+            .get_mut(..needed)
+            .ok_or(SasError::BufferTooSmall { needed, available })?;
+        let (room_for_head, room) = room.split_at_mut(head.len());
+        let (room_for_middle, room_for_tail) = room.split_at_mut(middle.len());
+        room_for_head.copy_from_slice(head.as_bytes());
+        room_for_middle.copy_from_slice(middle);
+        room_for_tail.copy_from_slice(tail.as_bytes());
+        Ok((needed, signature))
+    }
+}
+
+impl<K> fmt::Debug for SasSigner<K> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { head, tail, key: _ } = self;
+        f.debug_struct("SasSigner")
+            .field("head", &head.as_str())
+            .field("tail", &tail.as_str())
+            .field("key", &format_args!("{REDACTED}"))
+            .finish()
+    }
+}
+
+/// A key of Event Hubs or Service Bus. Its *text* is the HMAC key, base64 or not: nothing is decoded,
+/// unlike the keys of IoT Hub and DPS, so this type signs for no other service.
+///
+/// # Examples
+///
+/// ```
+/// use hubward::sas::ServiceBusKey;
+///
+/// let key = ServiceBusKey::from_text("AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=")?;
+/// assert_eq!(format!("{key:?}"), "ServiceBusKey(<redacted>)");
+/// # Ok::<(), hubward::keystore::KeyError>(())
+/// ```
+#[derive(PartialEq, Eq)]
+pub struct ServiceBusKey(pub(super) SymmetricKey);
+
+impl ServiceBusKey {
+    /// Takes the key as the portal shows it.
+    ///
+    /// # Errors
+    ///
+    /// [`KeyError::Empty`]; [`KeyError::TooLong`].
+    pub fn from_text(text: &str) -> Result<Self, KeyError> {
+        SymmetricKey::from_bytes(text.as_bytes()).map(Self)
+    }
+}
+
+impl fmt::Debug for ServiceBusKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "ServiceBusKey({REDACTED})")
+    }
+}
+
+/// Why no token was made.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum SasError {
+    /// The connection string has no key to sign with.
+    #[error(
+        "the connection string authenticates with {found}, not with SharedAccessKey: there is \
+         nothing to sign with"
+    )]
+    NoKey {
+        /// What it authenticates with.
+        found: Field,
+    },
+    /// A resource of Service Bus where one of IoT Hub or DPS is needed.
+    #[error("the resource is one of Event Hubs or Service Bus: use `SasSigner::for_service_bus`")]
+    ServiceBus,
+    /// A resource of IoT Hub or DPS where one of Service Bus is needed.
+    #[error("the resource is not one of Event Hubs or Service Bus: use `SasSigner::with_policy`")]
+    NotServiceBus,
+    /// A lifetime of less than a second.
+    #[error("the lifetime is less than a second: the token would be expired at once")]
+    ZeroLifetime,
+    /// The expiry does not fit in 64 bits.
+    #[error("the expiry is too far in the future to be written: use a shorter lifetime")]
+    ExpiryOverflow,
+    /// The moment given as the present is not believable.
+    #[error(transparent)]
+    Clock(#[from] TimeError),
+    /// The token does not fit; nothing was written.
+    #[error("the token needs {needed} bytes and the buffer has {available}")]
+    BufferTooSmall {
+        /// Bytes of this token.
+        needed: usize,
+        /// Bytes of the buffer.
+        available: usize,
+    },
+    /// The key cannot be used.
+    #[error(transparent)]
+    Key(#[from] KeyError),
+}

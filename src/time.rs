@@ -1,0 +1,250 @@
+//! Moments, and the clocks that may or may not know them.
+//!
+//! Every rule of this crate takes the moment as an argument (`now: UnixTime`); only what lives long
+//! holds a [`Clock`]. A clock can answer that it does not know the time: a device that boots in 1970
+//! gets [`TimeError::ClockUnknown`], never a token that expired decades ago.
+//!
+//! [`SystemClock`] is the only reader of the operating system's clock in this crate.
+
+use core::fmt;
+use core::time::Duration;
+
+use thiserror::Error;
+
+/// A moment: whole seconds since 1970-01-01T00:00:00Z, leap seconds not counted (POSIX time), which
+/// is what the `se` field of a SAS token holds.
+///
+/// # Examples
+///
+/// ```
+/// use core::time::Duration;
+/// use hubward::UnixTime;
+///
+/// let expiry = UnixTime::from_secs(1_735_689_600);
+/// assert_eq!(expiry.to_string(), "2025-01-01T00:00:00Z");
+/// assert_eq!(expiry.checked_add(Duration::from_secs(60)), Some(UnixTime::from_secs(1_735_689_660)));
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct UnixTime(u64);
+
+impl UnixTime {
+    /// The build-time floor, 2026-11-01T00:00:00Z: this version of the crate did not exist before.
+    ///
+    /// A clock that shows an earlier moment was not set, and [`Clock`]s answer
+    /// [`TimeError::ClockUnknown`].
+    pub const BUILD_FLOOR: Self = Self(1_793_491_200);
+
+    /// The latest moment that fits.
+    pub const MAX: Self = Self(u64::MAX);
+
+    /// The moment `seconds` after 1970-01-01T00:00:00Z.
+    pub const fn from_secs(seconds: u64) -> Self {
+        Self(seconds)
+    }
+
+    /// Seconds since 1970-01-01T00:00:00Z.
+    pub const fn as_secs(self) -> u64 {
+        self.0
+    }
+
+    /// The moment `span` later, fractions of a second cut off; `None` where it does not fit.
+    pub const fn checked_add(self, span: Duration) -> Option<Self> {
+        match self.0.checked_add(span.as_secs()) {
+            Some(seconds) => Some(Self(seconds)),
+            None => None,
+        }
+    }
+
+    /// The moment `span` later, fractions of a second cut off; [`UnixTime::MAX`] where it does not fit.
+    pub const fn saturating_add(self, span: Duration) -> Self {
+        Self(self.0.saturating_add(span.as_secs()))
+    }
+
+    /// The span from `earlier` to `self`; zero if `earlier` is in fact later.
+    pub const fn saturating_duration_since(self, earlier: Self) -> Duration {
+        Duration::from_secs(self.0.saturating_sub(earlier.0))
+    }
+
+    /// Refuses a moment before `floor`.
+    ///
+    /// # Errors
+    ///
+    /// [`TimeError::ClockUnknown`] if `self` is earlier than `floor`.
+    pub const fn not_before(self, floor: Self) -> Result<Self, TimeError> {
+        if self.0 < floor.0 {
+            return Err(TimeError::ClockUnknown { now: self, floor });
+        }
+        Ok(self)
+    }
+}
+
+/// RFC 3339 in UTC up to the year 9999 (`2025-01-01T00:00:00Z`); beyond it, `@` and the seconds.
+impl fmt::Display for UnixTime {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        const DAY: u64 = 86_400;
+        const END_OF_9999: u64 = 253_402_300_799;
+        if self.0 > END_OF_9999 {
+            return write!(f, "@{}", self.0);
+        }
+        let (days, second) = (self.0 / DAY, self.0 % DAY);
+        // Days to a civil date, in 400-year eras that begin on the first of March of year 0, so that
+        // the leap day is the last day of its year.
+        let shifted = days + 719_468;
+        let era = shifted / 146_097;
+        let day_of_era = shifted % 146_097;
+        let year_of_era =
+            (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+        let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+        let month_from_march = (5 * day_of_year + 2) / 153;
+        let day = day_of_year - (153 * month_from_march + 2) / 5 + 1;
+        let month = if month_from_march < 10 {
+            month_from_march + 3
+        } else {
+            month_from_march - 9
+        };
+        let year = 400 * era + year_of_era + u64::from(month <= 2);
+        let (hour, minute, second) = (second / 3_600, second / 60 % 60, second % 60);
+        write!(
+            f,
+            "{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z"
+        )
+    }
+}
+
+/// What knows the time, or says that it does not.
+pub trait Clock: fmt::Debug + Send + Sync {
+    /// The present moment.
+    ///
+    /// # Errors
+    ///
+    /// [`TimeError::ClockUnknown`] if the clock was not set.
+    fn now(&self) -> Result<UnixTime, TimeError>;
+}
+
+/// The operating system's clock, believed from [`UnixTime::BUILD_FLOOR`] on.
+///
+/// # Examples
+///
+/// ```
+/// use hubward::{Clock, SystemClock, TimeError};
+///
+/// match SystemClock.now() {
+///     Ok(now) => println!("it is {now}"),
+///     Err(TimeError::ClockUnknown { .. }) => println!("wait for NTP, then try again"),
+///     Err(other) => println!("{other}"),
+/// }
+/// ```
+#[cfg(feature = "std")]
+#[derive(Clone, Copy, Debug, Default)]
+pub struct SystemClock;
+
+#[cfg(feature = "std")]
+impl Clock for SystemClock {
+    fn now(&self) -> Result<UnixTime, TimeError> {
+        // A clock before 1970 is as unset as one that shows 1970.
+        let since_epoch = std::time::SystemTime::now()
+            .duration_since(std::time::UNIX_EPOCH)
+            .unwrap_or_default();
+        UnixTime::from_secs(since_epoch.as_secs()).not_before(UnixTime::BUILD_FLOOR)
+    }
+}
+
+/// A clock that stands still, for tests and for devices that learn the time elsewhere.
+///
+/// # Examples
+///
+/// ```
+/// use hubward::{Clock, FixedClock, UnixTime};
+///
+/// let clock = FixedClock::at(UnixTime::from_secs(1_800_000_000));
+/// assert_eq!(clock.now()?, UnixTime::from_secs(1_800_000_000));
+/// assert!(FixedClock::unknown().now().is_err());
+/// # Ok::<(), hubward::TimeError>(())
+/// ```
+#[derive(Clone, Copy, Debug)]
+pub struct FixedClock(Option<UnixTime>);
+
+impl FixedClock {
+    /// A clock that always answers `now`, whatever it is.
+    pub const fn at(now: UnixTime) -> Self {
+        Self(Some(now))
+    }
+
+    /// A clock that never knows.
+    pub const fn unknown() -> Self {
+        Self(None)
+    }
+}
+
+impl Clock for FixedClock {
+    fn now(&self) -> Result<UnixTime, TimeError> {
+        self.0.ok_or(TimeError::ClockUnknown {
+            now: UnixTime::from_secs(0),
+            floor: UnixTime::BUILD_FLOOR,
+        })
+    }
+}
+
+/// Why a clock gave no moment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum TimeError {
+    /// The clock shows a moment before the floor: it was not set since the device booted.
+    #[error("the clock is not set: it shows {now}, before {floor}; set the clock, then try again")]
+    ClockUnknown {
+        /// What the clock shows.
+        now: UnixTime,
+        /// The earliest moment that is believed.
+        floor: UnixTime,
+    },
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn display_knows_leap_years_and_both_ends() {
+        for (seconds, text) in [
+            (0, "1970-01-01T00:00:00Z"),
+            (951_782_400, "2000-02-29T00:00:00Z"),
+            (951_868_799, "2000-02-29T23:59:59Z"),
+            (951_868_800, "2000-03-01T00:00:00Z"),
+            (1_735_689_600, "2025-01-01T00:00:00Z"),
+            (2_147_483_648, "2038-01-19T03:14:08Z"),
+            (4_107_542_400, "2100-03-01T00:00:00Z"),
+            (UnixTime::BUILD_FLOOR.as_secs(), "2026-11-01T00:00:00Z"),
+            (253_402_300_799, "9999-12-31T23:59:59Z"),
+            (253_402_300_800, "@253402300800"),
+            (u64::MAX, "@18446744073709551615"),
+        ] {
+            assert_eq!(std::format!("{}", UnixTime::from_secs(seconds)), text);
+        }
+    }
+
+    #[test]
+    fn arithmetic_stops_at_the_ends() {
+        let second = Duration::from_secs(1);
+        assert_eq!(UnixTime::MAX.checked_add(second), None);
+        assert_eq!(UnixTime::MAX.saturating_add(second), UnixTime::MAX);
+        assert_eq!(
+            UnixTime::from_secs(1).saturating_duration_since(UnixTime::from_secs(2)),
+            Duration::ZERO
+        );
+        assert_eq!(
+            UnixTime::from_secs(5).saturating_duration_since(UnixTime::from_secs(2)),
+            Duration::from_secs(3)
+        );
+    }
+
+    #[test]
+    fn the_floor_itself_is_believed() {
+        let floor = UnixTime::BUILD_FLOOR;
+        assert_eq!(floor.not_before(floor), Ok(floor));
+        let now = UnixTime::from_secs(floor.as_secs() - 1);
+        assert_eq!(
+            now.not_before(floor),
+            Err(TimeError::ClockUnknown { now, floor })
+        );
+    }
+}
