@@ -97,17 +97,10 @@ impl fmt::Display for UnixTime {
         let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
         let month_from_march = (5 * day_of_year + 2) / 153;
         let day = day_of_year - (153 * month_from_march + 2) / 5 + 1;
-        let month = if month_from_march < 10 {
-            month_from_march + 3
-        } else {
-            month_from_march - 9
-        };
+        let month = if month_from_march < 10 { month_from_march + 3 } else { month_from_march - 9 };
         let year = 400 * era + year_of_era + u64::from(month <= 2);
         let (hour, minute, second) = (second / 3_600, second / 60 % 60, second % 60);
-        write!(
-            f,
-            "{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z"
-        )
+        write!(f, "{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z")
     }
 }
 
@@ -142,9 +135,8 @@ pub struct SystemClock;
 impl Clock for SystemClock {
     fn now(&self) -> Result<UnixTime, TimeError> {
         // A clock before 1970 is as unset as one that shows 1970.
-        let since_epoch = std::time::SystemTime::now()
-            .duration_since(std::time::UNIX_EPOCH)
-            .unwrap_or_default();
+        let since_epoch =
+            std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
         UnixTime::from_secs(since_epoch.as_secs()).not_before(UnixTime::BUILD_FLOOR)
     }
 }
@@ -218,7 +210,7 @@ mod tests {
             (253_402_300_800, "@253402300800"),
             (u64::MAX, "@18446744073709551615"),
         ] {
-            assert_eq!(std::format!("{}", UnixTime::from_secs(seconds)), text);
+            assert_eq!(alloc::format!("{}", UnixTime::from_secs(seconds)), text);
         }
     }
 
@@ -242,9 +234,6 @@ mod tests {
         let floor = UnixTime::BUILD_FLOOR;
         assert_eq!(floor.not_before(floor), Ok(floor));
         let now = UnixTime::from_secs(floor.as_secs() - 1);
-        assert_eq!(
-            now.not_before(floor),
-            Err(TimeError::ClockUnknown { now, floor })
-        );
+        assert_eq!(now.not_before(floor), Err(TimeError::ClockUnknown { now, floor }));
     }
 }

@@ -21,12 +21,11 @@ pub(crate) fn decode_secret(text: &str, out: &mut [u8]) -> Result<usize, Base64E
     if text.len() / 4 * 3 > out.len() + 2 {
         return Err(Base64Error::TooLong);
     }
-    Base64::decode(text, out)
-        .map(<[u8]>::len)
-        .map_err(|_| Base64Error::NotCanonical)
+    Base64::decode(text, out).map(<[u8]>::len).map_err(|_| Base64Error::NotCanonical)
 }
 
 /// Encodes a secret without data-dependent branches; `None` where it does not fit.
+#[cfg(any(feature = "alloc", test))]
 pub(crate) fn encode_secret<'a>(bytes: &[u8], out: &'a mut [u8]) -> Option<&'a str> {
     Base64::encode(bytes, out).ok()
 }
@@ -50,8 +49,8 @@ pub(crate) fn decode_32(text: &[u8]) -> Option<[u8; 32]> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use alloc::vec::Vec;
     use proptest::prelude::*;
-    use std::vec::Vec;
 
     #[test]
     fn only_canonical_text_is_a_key() {
@@ -60,11 +59,7 @@ mod tests {
             "A", "AA", "AAA", "AA=", "AB==", "AAB=", "AA A=", "AA\nAA", "AA-_", "AAAA=", "====",
             "AAAA====",
         ] {
-            assert_eq!(
-                decode_secret(text, &mut out),
-                Err(Base64Error::NotCanonical),
-                "{text}"
-            );
+            assert_eq!(decode_secret(text, &mut out), Err(Base64Error::NotCanonical), "{text}");
         }
         assert_eq!(decode_secret("", &mut out), Ok(0));
         assert_eq!(decode_secret("AA==", &mut out), Ok(1));
@@ -74,14 +69,8 @@ mod tests {
     fn the_output_bounds_the_length() {
         let mut out = [0; 8];
         assert_eq!(decode_secret("AAAAAAAAAAA=", &mut out), Ok(8));
-        assert_eq!(
-            decode_secret("AAAAAAAAAAAA", &mut out),
-            Err(Base64Error::NotCanonical)
-        );
-        assert_eq!(
-            decode_secret("AAAAAAAAAAAAAAAA", &mut out),
-            Err(Base64Error::TooLong)
-        );
+        assert_eq!(decode_secret("AAAAAAAAAAAA", &mut out), Err(Base64Error::NotCanonical));
+        assert_eq!(decode_secret("AAAAAAAAAAAAAAAA", &mut out), Err(Base64Error::TooLong));
     }
 
     proptest! {

@@ -10,11 +10,7 @@ pub(crate) const fn is_unreserved(byte: u8) -> bool {
 /// The encoded form of one byte, and how many bytes of it count.
 pub(crate) const fn encode_byte(byte: u8) -> ([u8; 3], usize) {
     const fn digit(nibble: u8) -> u8 {
-        if nibble < 10 {
-            b'0' + nibble
-        } else {
-            b'A' + nibble - 10
-        }
+        if nibble < 10 { b'0' + nibble } else { b'A' + nibble - 10 }
     }
     if is_unreserved(byte) {
         ([byte, 0, 0], 1)
@@ -71,9 +67,9 @@ impl Iterator for Decoded<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use alloc::string::String;
+    use alloc::vec::Vec;
     use proptest::prelude::*;
-    use std::string::String;
-    use std::vec::Vec;
 
     fn encode(bytes: &[u8]) -> String {
         let mut text = Vec::new();
@@ -95,11 +91,7 @@ mod tests {
             ("%%41", "%A"),
             ("", ""),
         ] {
-            assert_eq!(
-                Decoded::new(text).collect::<Vec<u8>>(),
-                decoded.as_bytes(),
-                "{text}"
-            );
+            assert_eq!(Decoded::new(text).collect::<Vec<u8>>(), decoded.as_bytes(), "{text}");
         }
     }
 

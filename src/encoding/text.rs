@@ -77,10 +77,7 @@ pub(crate) struct TextBuilder<const N: usize> {
 
 impl<const N: usize> TextBuilder<N> {
     pub(crate) const fn new() -> Self {
-        Self {
-            bytes: [0; N],
-            len: 0,
-        }
+        Self { bytes: [0; N], len: 0 }
     }
 
     pub(crate) fn push(&mut self, text: &str) {
@@ -116,9 +113,7 @@ impl<const N: usize> TextBuilder<N> {
 
     pub(crate) fn finish(self) -> Text<N> {
         #[cfg(feature = "alloc")]
-        return Text {
-            text: self.as_str().into(),
-        };
+        return Text { text: self.as_str().into() };
         #[cfg(not(feature = "alloc"))]
         Text { text: self }
     }

@@ -66,6 +66,10 @@ pub struct ConnectionString<'a> {
 
 /// What a connection string authenticates with.
 #[derive(Debug)]
+#[cfg_attr(
+    not(feature = "alloc"),
+    expect(clippy::large_enum_variant, reason = "there is no heap to put the key on")
+)]
 #[non_exhaustive]
 pub enum Authentication<'a> {
     /// `SharedAccessKey`: the decoded key, 1 to [`SecretBytes::MAX_LEN`] bytes.
@@ -97,16 +101,13 @@ impl<'a> ConnectionString<'a> {
         let mut fields = Fields::split(text)?;
 
         let authentication = fields.authentication()?;
-        let host = fields.host.ok_or(ConnectionStringError::MissingField {
-            field: Field::HostName,
-        })?;
+        let host =
+            fields.host.ok_or(ConnectionStringError::MissingField { field: Field::HostName })?;
         // A policy key stands for the whole hub; everything else needs to say which device.
         if fields.device_id.is_none()
             && (fields.policy_name.is_none() || fields.module_id.is_some())
         {
-            return Err(ConnectionStringError::MissingField {
-                field: Field::DeviceId,
-            });
+            return Err(ConnectionStringError::MissingField { field: Field::DeviceId });
         }
 
         let name = |field| move |source| ConnectionStringError::InvalidName { field, source };
@@ -185,10 +186,7 @@ impl<'a> ConnectionString<'a> {
     /// The same identity, reached through a gateway.
     #[must_use]
     pub fn through_gateway(self, gateway: HubHost) -> Self {
-        Self {
-            gateway: Some(gateway),
-            ..self
-        }
+        Self { gateway: Some(gateway), ..self }
     }
 
     /// `HostName`: the hub, which tokens name even behind a gateway.
@@ -236,14 +234,7 @@ impl<'a> ConnectionString<'a> {
 
     /// Copies what is borrowed, so that the value can outlive the text it came from.
     pub fn into_owned(self) -> ConnectionString<'static> {
-        let Self {
-            host,
-            gateway,
-            device_id,
-            module_id,
-            policy_name,
-            authentication,
-        } = self;
+        let Self { host, gateway, device_id, module_id, policy_name, authentication } = self;
         ConnectionString {
             host,
             gateway,
@@ -330,32 +321,20 @@ impl core::str::FromStr for ConnectionString<'static> {
 
 impl ConnectionString<'_> {
     fn public_fields(&self) -> impl Iterator<Item = (Field, &str)> {
-        let Self {
-            host,
-            gateway,
-            device_id,
-            module_id,
-            policy_name,
-            authentication: _,
-        } = self;
+        let Self { host, gateway, device_id, module_id, policy_name, authentication: _ } = self;
         [
             Some((Field::HostName, host.as_str())),
-            gateway
-                .as_ref()
-                .map(|gateway| (Field::GatewayHostName, gateway.as_str())),
+            gateway.as_ref().map(|gateway| (Field::GatewayHostName, gateway.as_str())),
             device_id.as_ref().map(|id| (Field::DeviceId, id.as_str())),
             module_id.as_ref().map(|id| (Field::ModuleId, id.as_str())),
-            policy_name
-                .as_ref()
-                .map(|name| (Field::SharedAccessKeyName, name.as_str())),
+            policy_name.as_ref().map(|name| (Field::SharedAccessKeyName, name.as_str())),
         ]
         .into_iter()
         .flatten()
     }
 
     fn write_public(&self, out: &mut impl fmt::Write) -> fmt::Result {
-        self.public_fields()
-            .try_for_each(|(field, value)| write!(out, "{}={value};", field.name()))
+        self.public_fields().try_for_each(|(field, value)| write!(out, "{}={value};", field.name()))
     }
 }
 
@@ -364,11 +343,7 @@ impl fmt::Display for ConnectionString<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.write_public(f)?;
         let field = self.authentication.field();
-        let value = if field == Field::X509 {
-            "true"
-        } else {
-            REDACTED
-        };
+        let value = if field == Field::X509 { "true" } else { REDACTED };
         write!(f, "{}={value}", field.name())
     }
 }
@@ -445,12 +420,7 @@ impl fmt::Display for Field {
 }
 
 /// Left behind by other tools, without a meaning for a device's identity.
-const IGNORED: [&str; 4] = [
-    "RepositoryId",
-    "UseProvisioning",
-    "CredentialScope",
-    "CredentialType",
-];
+const IGNORED: [&str; 4] = ["RepositoryId", "UseProvisioning", "CredentialScope", "CredentialType"];
 
 /// How a ready-made token begins.
 const TOKEN_PREFIX: &str = "SharedAccessSignature ";
@@ -481,14 +451,10 @@ impl<'a> Fields<'a> {
         for (index, segment) in text.split(';').enumerate() {
             let segment_number = index + 1;
             let Some((name, value)) = segment.split_once('=') else {
-                return Err(ConnectionStringError::MissingEqualsSign {
-                    segment: segment_number,
-                });
+                return Err(ConnectionStringError::MissingEqualsSign { segment: segment_number });
             };
             if let Some(seen) = IGNORED.iter().position(|ignored| *ignored == name) {
-                let twice = ignored
-                    .get_mut(seen)
-                    .map(|seen| core::mem::replace(seen, true));
+                let twice = ignored.get_mut(seen).map(|seen| core::mem::replace(seen, true));
                 if twice == Some(true) {
                     return Err(ConnectionStringError::DuplicateIgnoredField {
                         segment: segment_number,
@@ -541,17 +507,13 @@ impl<'a> Fields<'a> {
                 if !token.starts_with(TOKEN_PREFIX) || !printable {
                     return Err(ConnectionStringError::NotAToken);
                 }
-                Ok(Authentication::SharedAccessSignature(SecretText::borrowed(
-                    token,
-                )))
+                Ok(Authentication::SharedAccessSignature(SecretText::borrowed(token)))
             }
             (None, None, Some("true")) => Ok(Authentication::X509),
             (None, None, Some(_)) => Err(ConnectionStringError::X509NotTrue),
             // Whoever names a policy means to give its key.
             (None, None, None) if self.policy_name.is_some() => {
-                Err(ConnectionStringError::MissingField {
-                    field: Field::SharedAccessKey,
-                })
+                Err(ConnectionStringError::MissingField { field: Field::SharedAccessKey })
             }
             (None, None, None) => Err(ConnectionStringError::MissingAuthentication),
         }
@@ -562,9 +524,7 @@ fn decode_key(text: &str) -> Result<SecretBytes, ConnectionStringError> {
     SecretBytes::build(|bytes| {
         base64::decode_secret(text, bytes).map_err(|error| match error {
             Base64Error::NotCanonical => ConnectionStringError::KeyNotBase64,
-            Base64Error::TooLong => ConnectionStringError::KeyTooLong {
-                max: SecretBytes::MAX_LEN,
-            },
+            Base64Error::TooLong => ConnectionStringError::KeyTooLong { max: SecretBytes::MAX_LEN },
         })
     })
 }
@@ -673,10 +633,7 @@ struct SimilarField(Option<Field>);
 impl fmt::Display for SimilarField {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0 {
-            Some(field) => write!(
-                f,
-                "; if {field} is meant, write it exactly so, without spaces"
-            ),
+            Some(field) => write!(f, "; if {field} is meant, write it exactly so, without spaces"),
             None => f.write_str("; remove it"),
         }
     }

@@ -283,8 +283,8 @@ fn labels(host: &str, kind: NameKind) -> Result<(), NameError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::format;
-    use std::string::String;
+    use alloc::format;
+    use alloc::string::String;
 
     const DEVICE_ID_MARKS: &str = "-:.+%_#*?!(),=@;$'";
 
@@ -328,14 +328,7 @@ mod tests {
                 );
             )*};
         }
-        bounds!(
-            HubHost,
-            DeviceId,
-            ModuleId,
-            PolicyName,
-            IdScope,
-            RegistrationId
-        );
+        bounds!(HubHost, DeviceId, ModuleId, PolicyName, IdScope, RegistrationId);
     }
 
     #[test]
@@ -358,13 +351,7 @@ mod tests {
                 "{host}"
             );
         }
-        for host in [
-            "h",
-            "mygateway",
-            "edge_1.local",
-            "192.168.1.7",
-            "xn--bcher-kva.example",
-        ] {
+        for host in ["h", "mygateway", "edge_1.local", "192.168.1.7", "xn--bcher-kva.example"] {
             assert_eq!(HubHost::new(host).unwrap().as_str(), host);
         }
     }
@@ -374,9 +361,7 @@ mod tests {
         for bad in ["a.", "a_", "a:"] {
             assert_eq!(
                 RegistrationId::new(bad),
-                Err(NameError::InvalidEnd {
-                    kind: NameKind::RegistrationId
-                })
+                Err(NameError::InvalidEnd { kind: NameKind::RegistrationId })
             );
         }
         assert!(RegistrationId::new("a-").is_ok());
@@ -387,10 +372,7 @@ mod tests {
         assert_ne!(DeviceId::new("Dev").unwrap(), DeviceId::new("dev").unwrap());
         assert_eq!(DeviceId::new("Dev").unwrap().as_str(), "Dev");
         assert_eq!("Dev".parse(), DeviceId::new("Dev"));
-        assert_eq!(
-            format!("{:?}", DeviceId::new("Dev").unwrap()),
-            "DeviceId(\"Dev\")"
-        );
+        assert_eq!(format!("{:?}", DeviceId::new("Dev").unwrap()), "DeviceId(\"Dev\")");
         assert_eq!(format!("{:>5}", DeviceId::new("Dev").unwrap()), "  Dev");
     }
 }

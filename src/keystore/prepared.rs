@@ -19,7 +19,7 @@ use sha2::{Digest as _, Sha256};
 use zeroize::{Zeroize, Zeroizing};
 
 use super::Tag;
-use crate::encoding::decimal::Decimal;
+use crate::encoding::decimal::TenDigits;
 use crate::secret::{Held, REDACTED};
 
 const BLOCK: usize = 64;
@@ -55,10 +55,14 @@ struct Prepared {
     inner: State,
     /// After `key ^ opad`.
     outer: State,
-    /// What is left of the prefix, less than a block, and zeroes behind it.
-    rest: [u8; BLOCK],
-    rest_len: usize,
-    /// Bytes in `inner` and `rest` together.
+    /// The end of the inner message for a suffix of ten digits: what is left of the prefix, less than
+    /// a block, room for the digits, the end mark, zeroes and the length.
+    end: [[u8; BLOCK]; 2],
+    /// Where the suffix begins in `end`.
+    at: usize,
+    /// Whether `end` is two blocks; else the first is all of it.
+    spills: bool,
+    /// Bytes in `inner`.
     absorbed: u64,
 }
 
@@ -67,8 +71,9 @@ impl Default for Prepared {
         Self {
             inner: INITIAL,
             outer: INITIAL,
-            rest: [0; BLOCK],
-            rest_len: 0,
+            end: [[0; BLOCK]; 2],
+            at: 0,
+            spills: false,
             absorbed: 0,
         }
     }
@@ -76,17 +81,12 @@ impl Default for Prepared {
 
 impl Zeroize for Prepared {
     fn zeroize(&mut self) {
-        let Self {
-            inner,
-            outer,
-            rest,
-            rest_len,
-            absorbed,
-        } = self;
+        let Self { inner, outer, end, at, spills, absorbed } = self;
         inner.zeroize();
         outer.zeroize();
-        rest.zeroize();
-        *rest_len = 0;
+        end.zeroize();
+        *at = 0;
+        *spills = false;
         *absorbed = 0;
     }
 }
@@ -123,11 +123,23 @@ impl PreparedMac {
 
             let (blocks, rest) = prefix.as_chunks();
             compress256(&mut prepared.inner, blocks);
-            if let Some(start) = prepared.rest.get_mut(..rest.len()) {
+            prepared.absorbed = (BLOCK + blocks.len() * BLOCK) as u64;
+            prepared.at = rest.len();
+            let mark = rest.len() + TenDigits::LEN;
+            prepared.spills = mark >= BLOCK - LENGTH;
+            let length = bit_length(prepared.absorbed + mark as u64);
+            let [first, second] = &mut prepared.end;
+            let last = if prepared.spills { second } else { first };
+            if let Some(end) = last.last_chunk_mut() {
+                *end = length;
+            }
+            let end = prepared.end.as_flattened_mut();
+            if let Some(start) = end.get_mut(..rest.len()) {
                 start.copy_from_slice(rest);
             }
-            prepared.rest_len = rest.len();
-            prepared.absorbed = (BLOCK + prefix.len()) as u64;
+            if let Some(mark) = end.get_mut(mark) {
+                *mark = 0x80;
+            }
             Ok::<(), core::convert::Infallible>(())
         };
         match Held::build(fill) {
@@ -138,16 +150,13 @@ impl PreparedMac {
 
     /// The tag of the prefix followed by `suffix`.
     pub fn finish(&self, suffix: &[u8]) -> Tag {
-        let Prepared {
-            inner,
-            outer,
-            rest,
-            rest_len,
-            absorbed,
-        } = self.0.get();
+        let Prepared { inner, outer, end, at, spills: _, absorbed } = self.0.get();
+        let rest = end.as_flattened().get(..*at).unwrap_or_default();
+        let length = bit_length(absorbed + (rest.len() + suffix.len()) as u64);
+
         let mut state = *inner;
-        let mut block = *rest;
-        let mut filled = *rest_len;
+        let mut block = [0; BLOCK];
+        let mut filled = 0;
         let mut put = |byte| {
             if let Some(slot) = block.get_mut(filled) {
                 *slot = byte;
@@ -159,79 +168,59 @@ impl PreparedMac {
             }
             filled
         };
-        for byte in suffix {
+        for byte in rest.iter().chain(suffix) {
             put(*byte);
         }
         let mut at = put(0x80);
         while at != BLOCK - LENGTH {
             at = put(0);
         }
-        for byte in bit_length(absorbed + suffix.len() as u64) {
+        for byte in length {
             put(byte);
         }
         Tag::from_words(finish_outer(*outer, state))
     }
 
-    /// The tag of the prefix followed by a decimal number, as words: [`PreparedMac::finish`] for the
-    /// one suffix whose time counts.
+    /// The tag, as words, of the prefix followed by ten digits: [`PreparedMac::finish`] for the one
+    /// suffix whose time counts.
     ///
     /// What is copied here is overwritten by the compressions; the inner digest, which stays on the
     /// stack, is of no use without the outer state.
-    #[inline]
-    pub(crate) fn finish_decimal(&self, suffix: &Decimal) -> State {
-        const WINDOW: usize = Decimal::PADDED_LEN;
-
-        let Prepared {
-            inner,
-            outer,
-            rest,
-            rest_len,
-            absorbed,
-        } = self.0.get();
-        let mut blocks = [[0; BLOCK]; 2];
-        let bytes = blocks.as_flattened_mut();
-        // Stores of fixed length: the digits with the zeroes behind them, then the end mark.
-        if let Some(start) = bytes.first_chunk_mut() {
-            *start = *rest;
-        }
-        if let Some(window) = bytes.get_mut(*rest_len..*rest_len + WINDOW) {
-            window.copy_from_slice(suffix.padded());
-        }
-        let end = *rest_len + suffix.len();
-        if let Some(mark) = bytes.get_mut(end) {
-            *mark = 0x80;
-        }
-
-        let length = bit_length(absorbed + suffix.len() as u64);
+    #[inline(always)]
+    pub(crate) fn finish_ten(&self, suffix: TenDigits) -> State {
+        let Prepared { inner, outer, end, at, spills, absorbed: _ } = self.0.get();
         let mut state = *inner;
-        let [first, second] = &mut blocks;
-        if end < BLOCK - LENGTH {
-            if let Some(last) = first.last_chunk_mut() {
-                *last = length;
-            }
-            compress256(&mut state, core::slice::from_ref(first));
+        let mut end = *end;
+        if let Some(room) = end.as_flattened_mut().get_mut(*at..) {
+            // `end` has room for the digits behind any rest.
+            let _ = suffix.write(room);
+        }
+        if *spills {
+            compress256(&mut state, &end);
         } else {
-            if let Some(last) = second.last_chunk_mut() {
-                *last = length;
-            }
-            compress256(&mut state, &blocks);
+            let [end, _] = &end;
+            compress256(&mut state, core::slice::from_ref(end));
         }
         finish_outer(*outer, state)
     }
 }
 
 /// The outer hash over the inner digest.
-#[inline]
+#[inline(always)]
 fn finish_outer(mut outer: State, inner: State) -> State {
+    /// The end of the outer message behind the digest: the end mark, zeroes and the length.
+    const END: [u8; BLOCK - Tag::LEN] = {
+        let [.., high, low] = bit_length((BLOCK + Tag::LEN) as u64);
+        let mut end = [0; BLOCK - Tag::LEN];
+        end[0] = 0x80;
+        end[30] = high;
+        end[31] = low;
+        end
+    };
     let mut block = [0; BLOCK];
-    if let Some(digest) = block.first_chunk_mut() {
+    if let Some((digest, end)) = block.split_first_chunk_mut() {
         *digest = to_bytes(inner);
-    }
-    if let Some(mark) = block.get_mut(Tag::LEN) {
-        *mark = 0x80;
-    }
-    if let Some(last) = block.last_chunk_mut() {
-        *last = bit_length((BLOCK + Tag::LEN) as u64);
+        end.copy_from_slice(&END);
     }
     compress256(&mut outer, &[block]);
     outer
@@ -243,7 +232,7 @@ const fn bit_length(bytes: u64) -> [u8; LENGTH] {
 }
 
 /// The words of a digest as its bytes.
-#[inline]
+#[inline(always)]
 pub(super) fn to_bytes(words: State) -> [u8; Tag::LEN] {
     let mut bytes = [0; Tag::LEN];
     for (bytes, word) in bytes.as_chunks_mut().0.iter_mut().zip(words) {
@@ -262,22 +251,23 @@ impl fmt::Debug for PreparedMac {
 mod tests {
     use super::super::{MacKey as _, SymmetricKey};
     use super::*;
+    use alloc::string::ToString;
+    use alloc::vec;
     use proptest::prelude::*;
-    use std::string::ToString;
-    use std::vec;
 
     fn check(key: &SymmetricKey, prefix: &[u8], suffix: u64) {
         let text = suffix.to_string();
         let expected = key.hmac_sha256(&[prefix, text.as_bytes()]).unwrap();
         let prepared = key.prepare(prefix).unwrap();
         assert_eq!(prepared.finish(text.as_bytes()), expected);
-        let words = prepared.finish_decimal(&Decimal::new(suffix));
-        assert_eq!(Tag::from_words(words), expected);
+        if let Some(digits) = TenDigits::new(suffix) {
+            assert_eq!(Tag::from_words(prepared.finish_ten(digits)), expected);
+        }
     }
 
     #[test]
     fn every_length_of_key_prefix_and_number() {
-        // Every place of the digits in a block, with every count of digits: both sides of each spill.
+        // Every place of the suffix in a block, with every length: both sides of each spill.
         let key = SymmetricKey::from_bytes(b"key").unwrap();
         for prefix_len in 0..=2 * BLOCK {
             for digits in 0..20 {
@@ -300,11 +290,13 @@ mod tests {
             prefix in prop::collection::vec(any::<u8>(), 0..300),
             suffix in prop::collection::vec(any::<u8>(), 0..300),
             number: u64,
+            ten_digits in 1_000_000_000..10_000_000_000_u64,
         ) {
             let key = SymmetricKey::from_bytes(&key).unwrap();
             let expected = key.hmac_sha256(&[&prefix, &suffix]).unwrap();
             prop_assert_eq!(key.prepare(&prefix).unwrap().finish(&suffix), expected);
             check(&key, &prefix, number);
+            check(&key, &prefix, ten_digits);
         }
     }
 }

@@ -56,9 +56,7 @@ impl SymmetricKey {
     ///
     /// [`KeyError::Empty`]; [`KeyError::TooLong`].
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, KeyError> {
-        SecretBytes::copy_from(bytes)
-            .map_err(|_| KeyError::TooLong)
-            .and_then(Self::from_secret)
+        SecretBytes::copy_from(bytes).map_err(|_| KeyError::TooLong).and_then(Self::from_secret)
     }
 
     /// Takes secret bytes over as a key.

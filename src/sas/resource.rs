@@ -85,10 +85,7 @@ impl ResourceUri {
 
     /// One module of a device.
     pub fn module(host: &HubHost, device: &DeviceId, module: &ModuleId) -> Self {
-        Self::iot(
-            host.as_str(),
-            &[DEVICES, device.as_str(), MODULES, module.as_str()],
-        )
+        Self::iot(host.as_str(), &[DEVICES, device.as_str(), MODULES, module.as_str()])
     }
 
     /// A device's registration in the Device Provisioning Service.
@@ -132,30 +129,20 @@ impl ResourceUri {
     /// [`SasSigner::for_service_bus`]: super::SasSigner::for_service_bus
     pub fn service_bus(uri: &str) -> Result<Self, ResourceUriError> {
         if uri.len() > Self::SERVICE_BUS_MAX {
-            return Err(ResourceUriError::TooLong {
-                len: uri.len(),
-                max: Self::SERVICE_BUS_MAX,
-            });
+            return Err(ResourceUriError::TooLong { len: uri.len(), max: Self::SERVICE_BUS_MAX });
         }
         if let Some(position) = uri.bytes().position(|byte| !byte.is_ascii_graphic()) {
             return Err(ResourceUriError::InvalidCharacter { position });
         }
         // A scheme and the empty segment behind it come before the host.
-        let (host_segment, after_scheme) = uri
-            .split_once("://")
-            .map_or((0, uri), |(_, rest)| (2, rest));
-        let host = after_scheme
-            .split_once('/')
-            .map_or(after_scheme, |(host, _)| host);
+        let (host_segment, after_scheme) =
+            uri.split_once("://").map_or((0, uri), |(_, rest)| (2, rest));
+        let host = after_scheme.split_once('/').map_or(after_scheme, |(host, _)| host);
         HubHost::new(host)?;
 
         let mut encoded = TextBuilder::new();
         encoded.push_percent_encoded(uri);
-        Ok(Self {
-            encoded: encoded.finish(),
-            host_segment: Some(host_segment),
-            service_bus: true,
-        })
+        Ok(Self { encoded: encoded.finish(), host_segment: Some(host_segment), service_bus: true })
     }
 
     /// Reads a resource of IoT Hub or DPS from its plain URI, `host/devices/id` and the like:
@@ -178,12 +165,7 @@ impl ResourceUri {
     pub fn parse(uri: &str) -> Result<Self, ResourceUriError> {
         let mut segments = uri.split('/');
         let first = segments.next().unwrap_or_default();
-        let rest = [
-            segments.next(),
-            segments.next(),
-            segments.next(),
-            segments.next(),
-        ];
+        let rest = [segments.next(), segments.next(), segments.next(), segments.next()];
         if segments.next().is_some() {
             return Err(ResourceUriError::UnknownShape);
         }
@@ -239,11 +221,7 @@ impl ResourceUri {
             encoded.push(SLASH);
             encoded.push_percent_encoded(segment);
         }
-        Self {
-            encoded: encoded.finish(),
-            host_segment: Some(0),
-            service_bus: false,
-        }
+        Self { encoded: encoded.finish(), host_segment: Some(0), service_bus: false }
     }
 }
 
@@ -267,9 +245,7 @@ impl fmt::Display for ResourceUri {
 
 impl fmt::Debug for ResourceUri {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("ResourceUri")
-            .field(&format_args!("{self}"))
-            .finish()
+        f.debug_tuple("ResourceUri").field(&format_args!("{self}")).finish()
     }
 }
 
@@ -338,7 +314,7 @@ impl Iterator for Segment<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::string::ToString;
+    use alloc::string::ToString;
 
     fn uri(text: &str) -> ResourceUri {
         ResourceUri::parse(text).unwrap()
@@ -346,29 +322,20 @@ mod tests {
 
     #[test]
     fn the_bounds_are_reached() {
-        let host = [
-            "a".repeat(63),
-            "b".repeat(63),
-            "c".repeat(63),
-            "d".repeat(61),
-        ]
-        .join(".");
+        let host = ["a".repeat(63), "b".repeat(63), "c".repeat(63), "d".repeat(61)].join(".");
         let device = "#".repeat(128);
-        let module = uri(&std::format!("{host}/devices/{device}/modules/{device}"));
+        let module = uri(&alloc::format!("{host}/devices/{device}/modules/{device}"));
         assert_eq!(module.as_encoded().len(), ResourceUri::ENCODED_MAX);
-        let registration = uri(&std::format!(
-            "{}/registrations/{}a",
-            "s".repeat(128),
-            ":".repeat(127)
-        ));
+        let registration =
+            uri(&alloc::format!("{}/registrations/{}a", "s".repeat(128), ":".repeat(127)));
         assert!(registration.as_encoded().len() < ResourceUri::ENCODED_MAX);
 
         let path = "?".repeat(ResourceUri::SERVICE_BUS_MAX - 2);
-        let longest = ResourceUri::service_bus(&std::format!("h/{path}")).unwrap();
+        let longest = ResourceUri::service_bus(&alloc::format!("h/{path}")).unwrap();
         assert!(longest.as_encoded().len() <= ResourceUri::ENCODED_MAX);
-        assert_eq!(longest.to_string(), std::format!("h/{path}"));
+        assert_eq!(longest.to_string(), alloc::format!("h/{path}"));
         assert!(matches!(
-            ResourceUri::service_bus(&std::format!("h/{path}?")),
+            ResourceUri::service_bus(&alloc::format!("h/{path}?")),
             Err(ResourceUriError::TooLong { .. })
         ));
     }
@@ -401,21 +368,9 @@ mod tests {
             "h/registrations/r/x",
             "h/x",
         ] {
-            assert_eq!(
-                ResourceUri::parse(text),
-                Err(ResourceUriError::UnknownShape),
-                "{text}"
-            );
+            assert_eq!(ResourceUri::parse(text), Err(ResourceUriError::UnknownShape), "{text}");
         }
-        for text in [
-            "",
-            "/",
-            "h/",
-            "h/devices/",
-            "h//d",
-            "h%2Fdevices",
-            "https://h/devices/d",
-        ] {
+        for text in ["", "/", "h/", "h/devices/", "h//d", "h%2Fdevices", "https://h/devices/d"] {
             assert!(ResourceUri::parse(text).is_err(), "{text}");
         }
         for text in ["", "https://", "https:///x", "h ost/x", "h/\n", "-h/x"] {

@@ -7,7 +7,7 @@ use thiserror::Error;
 
 use super::resource::ResourceUri;
 use super::{EXPIRY, POLICY, PREFIX, RESOURCE, SIGNATURE};
-use crate::encoding::decimal::Decimal;
+use crate::encoding::decimal::{Decimal, TenDigits};
 use crate::encoding::signature;
 use crate::encoding::text::{Text, TextBuilder};
 use crate::identity::{
@@ -19,7 +19,10 @@ use crate::time::{TimeError, UnixTime};
 
 #[cfg(feature = "alloc")]
 use {
-    super::token::SasToken, crate::keystore::Tag, crate::secret::SecretText, alloc::string::String,
+    super::token::{SasToken, SasTokenParts},
+    crate::secret::SecretText,
+    alloc::string::String,
+    zeroize::Zeroize as _,
 };
 
 /// `SharedAccessSignature sr=…&sig=`
@@ -80,6 +83,10 @@ pub struct SasSigner<K = SymmetricKey> {
     key: Key<K>,
 }
 
+#[cfg_attr(
+    not(feature = "alloc"),
+    expect(clippy::large_enum_variant, reason = "there is no heap to put the state on")
+)]
 enum Key<K> {
     Prepared(PreparedMac),
     Handle(K),
@@ -96,9 +103,7 @@ impl SasSigner {
     /// [`SasError::Key`] for a key of no bytes.
     pub fn from_connection_string(connection: &ConnectionString<'_>) -> Result<Self, SasError> {
         let Authentication::SharedAccessKey(key) = connection.authentication() else {
-            return Err(SasError::NoKey {
-                found: connection.authentication().field(),
-            });
+            return Err(SasError::NoKey { found: connection.authentication().field() });
         };
         let host = connection.host();
         let resource = match (connection.device_id(), connection.module_id()) {
@@ -107,11 +112,7 @@ impl SasSigner {
             (Some(device), Some(module)) => ResourceUri::module(host, device, module),
         };
         let key = SymmetricKey::from_bytes(key.expose_bytes())?;
-        Ok(Self::assemble(
-            key,
-            &resource,
-            connection.policy_name().map(PolicyName::as_str),
-        ))
+        Ok(Self::assemble(key, &resource, connection.policy_name().map(PolicyName::as_str)))
     }
 
     /// A signer for an entity of Event Hubs or Service Bus, whose keys are used undecoded.
@@ -226,11 +227,7 @@ impl<K: MacKey> SasSigner<K> {
             Some(prepared) => Key::Prepared(prepared),
             None => Key::Handle(key),
         };
-        Self {
-            head: head.finish(),
-            tail: tail.finish(),
-            key,
-        }
+        Self { head: head.finish(), tail: tail.finish(), key }
     }
 
     /// Writes the token that expires at `expiry`, whole, to the beginning of `out`, and returns its
@@ -244,7 +241,10 @@ impl<K: MacKey> SasSigner<K> {
     /// buffer of [`SAS_TOKEN_MAX`] bytes is always enough. [`SasError::Key`] if the key cannot be
     /// used; keys in memory always can.
     pub fn sign_into(&self, expiry: UnixTime, out: &mut [u8]) -> Result<usize, SasError> {
-        self.write(expiry, out).map(|(len, _)| len)
+        match self.write_fast(expiry, out) {
+            Some(len) => Ok(len),
+            None => self.write(expiry, out),
+        }
     }
 
     /// The token that expires at `expiry`.
@@ -257,26 +257,23 @@ impl<K: MacKey> SasSigner<K> {
     #[cfg(feature = "alloc")]
     pub fn sign(&self, expiry: UnixTime) -> Result<SasToken<'static>, SasError> {
         let mut buffer = [0; SAS_TOKEN_MAX];
-        let (len, signature) = self.write(expiry, &mut buffer)?;
+        let len = self.sign_into(expiry, &mut buffer)?;
+        let token = buffer.get_mut(..len).unwrap_or_default();
         // What was written is ASCII.
-        let text = buffer
-            .get(..len)
-            .and_then(|token| core::str::from_utf8(token).ok());
-        let text = SecretText::owned(String::from(text.unwrap_or_default()));
-        zeroize::Zeroize::zeroize(buffer.get_mut(..len).unwrap_or_default());
+        let text = String::from(core::str::from_utf8(token).unwrap_or_default());
+        token.zeroize();
 
-        let resource = PREFIX.len() + RESOURCE.len()..self.head.as_str().len() - SIGNATURE.len();
-        let policy = self
-            .tail
-            .as_str()
-            .get(POLICY.len()..)
-            .map(|name| len - name.len()..len);
+        let head = self.head.as_str().len();
+        let tail = len - self.tail.as_str().len();
+        let expiry_len = Decimal::new(expiry.as_secs()).as_bytes().len();
         Ok(SasToken::made(
-            text,
-            resource,
-            Tag::from_words(signature),
+            SecretText::owned(text),
             expiry,
-            policy,
+            SasTokenParts {
+                resource: PREFIX.len() + RESOURCE.len()..head - SIGNATURE.len(),
+                signature: head..tail - expiry_len - EXPIRY.len(),
+                policy: (tail < len).then_some(tail + POLICY.len()..len),
+            },
         ))
     }
 
@@ -297,45 +294,66 @@ impl<K: MacKey> SasSigner<K> {
         self.sign(SasSigner::expiry_for(lifetime, now)?)
     }
 
-    /// Length of the token in `out`, and its signature.
+    /// [`SasSigner::sign_into`] for a key in memory, an expiry of ten digits, and a buffer with room to
+    /// spare: no bound depends on what the token turns out to be, so nothing is copied twice. `None`,
+    /// and nothing written, for any other.
     #[inline]
-    fn write(&self, expiry: UnixTime, out: &mut [u8]) -> Result<(usize, [u32; 8]), SasError> {
+    fn write_fast(&self, expiry: UnixTime, out: &mut [u8]) -> Option<usize> {
+        const MIDDLE_MAX: usize = signature::MAX_LEN + EXPIRY.len() + TenDigits::LEN;
+
+        let Key::Prepared(key) = &self.key else {
+            return None;
+        };
+        let expiry = TenDigits::new(expiry.as_secs())?;
+        let (head, tail) = (self.head.as_str().as_bytes(), self.tail.as_str().as_bytes());
+        let (room_for_head, room) = out.split_at_mut_checked(head.len())?;
+        room.get(..MIDDLE_MAX + tail.len())?;
+
+        room_for_head.copy_from_slice(head);
+        let mut len = signature::write(key.finish_ten(expiry), room.first_chunk_mut()?);
+        *room.get_mut(len..)?.first_chunk_mut()? = *EXPIRY.as_bytes().first_chunk::<4>()?;
+        len += EXPIRY.len();
+        expiry.write(room.get_mut(len..)?)?;
+        len += TenDigits::LEN;
+        if !tail.is_empty() {
+            room.get_mut(len..len + tail.len())?.copy_from_slice(tail);
+        }
+        Some(head.len() + len + tail.len())
+    }
+
+    /// [`SasSigner::sign_into`] for everything.
+    #[cold]
+    fn write(&self, expiry: UnixTime, out: &mut [u8]) -> Result<usize, SasError> {
         let expiry = Decimal::new(expiry.as_secs());
         let head = self.head.as_str();
-        let signature = match &self.key {
-            Key::Prepared(prepared) => prepared.finish_decimal(&expiry),
+        let tag = match &self.key {
+            Key::Prepared(key) => key.finish(expiry.as_bytes()),
             Key::Handle(key) => {
-                let resource = head
-                    .get(PREFIX.len() + RESOURCE.len()..head.len() - SIGNATURE.len())
-                    .unwrap_or_default();
+                let resource = PREFIX.len() + RESOURCE.len()..head.len() - SIGNATURE.len();
+                let resource = head.get(resource).unwrap_or_default();
                 key.hmac_sha256(&[resource.as_bytes(), b"\n", expiry.as_bytes()])?
-                    .to_words()
             }
         };
+        let mut signature = [0; signature::MAX_LEN];
+        let signature_len = signature::write(tag.to_words(), &mut signature);
 
-        // The signature, `&se=` and the digits, put together in stores of fixed length.
-        let mut middle = [0; signature::SCRATCH_LEN];
-        let mut middle_len = signature::write(signature, &mut middle);
-        for part in [EXPIRY.as_bytes(), expiry.as_bytes()] {
-            if let Some(room) = middle.get_mut(middle_len..middle_len + part.len()) {
-                room.copy_from_slice(part);
-            }
-            middle_len += part.len();
-        }
-
-        let middle = middle.get(..middle_len).unwrap_or_default();
-        let tail = self.tail.as_str();
-        let needed = head.len() + middle.len() + tail.len();
+        let parts = [
+            head.as_bytes(),
+            signature.get(..signature_len).unwrap_or_default(),
+            EXPIRY.as_bytes(),
+            expiry.as_bytes(),
+            self.tail.as_str().as_bytes(),
+        ];
+        let needed = parts.iter().map(|part| part.len()).sum();
         let available = out.len();
-        let room = out
-            .get_mut(..needed)
-            .ok_or(SasError::BufferTooSmall { needed, available })?;
-        let (room_for_head, room) = room.split_at_mut(head.len());
-        let (room_for_middle, room_for_tail) = room.split_at_mut(middle.len());
-        room_for_head.copy_from_slice(head.as_bytes());
-        room_for_middle.copy_from_slice(middle);
-        room_for_tail.copy_from_slice(tail.as_bytes());
-        Ok((needed, signature))
+        let mut room =
+            out.get_mut(..needed).ok_or(SasError::BufferTooSmall { needed, available })?;
+        for part in parts {
+            let (start, rest) = room.split_at_mut(part.len());
+            start.copy_from_slice(part);
+            room = rest;
+        }
+        Ok(needed)
     }
 }
 

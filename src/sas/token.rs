@@ -45,12 +45,17 @@ use crate::time::UnixTime;
 /// [`SasSigner`]: super::SasSigner
 pub struct SasToken<'a> {
     text: SecretText<'a>,
-    /// Where `sr` is in the text.
-    resource: Range<usize>,
-    signature: [u8; Tag::LEN],
     expiry: UnixTime,
-    /// Where `skn` is in the text; a valid name once decoded.
-    policy: Option<Range<usize>>,
+    parts: SasTokenParts,
+}
+
+/// Where the values are in the text of a token.
+pub(super) struct SasTokenParts {
+    pub(super) resource: Range<usize>,
+    /// Canonical base64 of a tag, once decoded.
+    pub(super) signature: Range<usize>,
+    /// A name, once decoded.
+    pub(super) policy: Option<Range<usize>>,
 }
 
 impl<'a> SasToken<'a> {
@@ -61,17 +66,11 @@ impl<'a> SasToken<'a> {
     /// A [`TokenParseError`] for the first thing that is wrong. Whitespace around the token is an
     /// error: trim it, if that is right where the text came from.
     pub fn parse(text: &'a str) -> Result<Self, TokenParseError> {
-        let fields = text
-            .strip_prefix(PREFIX)
-            .ok_or(TokenParseError::NotAToken)?;
-        if let Some(position) = text
-            .bytes()
-            .skip(PREFIX.len())
-            .position(|byte| !byte.is_ascii_graphic())
+        let fields = text.strip_prefix(PREFIX).ok_or(TokenParseError::NotAToken)?;
+        if let Some(position) =
+            text.bytes().skip(PREFIX.len()).position(|byte| !byte.is_ascii_graphic())
         {
-            return Err(TokenParseError::InvalidCharacter {
-                position: PREFIX.len() + position,
-            });
+            return Err(TokenParseError::InvalidCharacter { position: PREFIX.len() + position });
         }
 
         let mut found: [Option<Range<usize>>; 4] = [const { None }; 4];
@@ -103,11 +102,7 @@ impl<'a> SasToken<'a> {
         let expiry = required(expiry, SasField::Expiry)?;
         let at = |range: Range<usize>| text.get(range).unwrap_or_default();
 
-        let mut buffer = [0; SIGNATURE_BASE64_LEN];
-        let signature = Decoded::new(at(signature))
-            .write(&mut buffer)
-            .and_then(base64::decode_32)
-            .ok_or(TokenParseError::SignatureNotCanonical)?;
+        decode_signature(at(signature.clone())).ok_or(TokenParseError::SignatureNotCanonical)?;
         let mut buffer = [0; Decimal::MAX_LEN];
         let expiry = Decoded::new(at(expiry))
             .write(&mut buffer)
@@ -118,48 +113,22 @@ impl<'a> SasToken<'a> {
         }
         Ok(Self {
             text: SecretText::borrowed(text),
-            resource,
-            signature,
             expiry: UnixTime::from_secs(expiry),
-            policy,
+            parts: SasTokenParts { resource, signature, policy },
         })
     }
 
     /// A token that a signer wrote.
     #[cfg(feature = "alloc")]
-    pub(super) fn made(
-        text: SecretText<'a>,
-        resource: Range<usize>,
-        signature: Tag,
-        expiry: UnixTime,
-        policy: Option<Range<usize>>,
-    ) -> Self {
-        Self {
-            text,
-            resource,
-            signature: *signature.expose_bytes(),
-            expiry,
-            policy,
-        }
+    pub(super) const fn made(text: SecretText<'a>, expiry: UnixTime, parts: SasTokenParts) -> Self {
+        Self { text, expiry, parts }
     }
 
     /// Copies a borrowed text, so that the token can outlive what it came from.
     #[cfg(feature = "alloc")]
     pub fn into_owned(self) -> SasToken<'static> {
-        let Self {
-            text,
-            resource,
-            signature,
-            expiry,
-            policy,
-        } = self;
-        SasToken {
-            text: text.into_owned(),
-            resource,
-            signature,
-            expiry,
-            policy,
-        }
+        let Self { text, expiry, parts } = self;
+        SasToken { text: text.into_owned(), expiry, parts }
     }
 
     /// The token as it is sent: a password of MQTT, an `Authorization` header of HTTPS.
@@ -169,10 +138,7 @@ impl<'a> SasToken<'a> {
 
     /// `sr` as it was received: the text that is signed.
     pub fn resource_text(&self) -> &str {
-        self.text
-            .expose_text()
-            .get(self.resource.clone())
-            .unwrap_or_default()
+        self.part(&self.parts.resource)
     }
 
     /// `sr`, decoded once, for people: bytes outside printable ASCII show as `?`.
@@ -199,9 +165,8 @@ impl<'a> SasToken<'a> {
 
     /// `skn`, decoded once.
     pub fn policy_name(&self) -> Option<PolicyName> {
-        let policy = self.policy.clone()?;
         // It was a name when the token was made or parsed.
-        decode_policy(self.text.expose_text().get(policy)?).ok()
+        decode_policy(self.part(self.parts.policy.as_ref()?)).ok()
     }
 
     /// `true` from the expiry on.
@@ -298,19 +263,22 @@ impl<'a> SasToken<'a> {
     ) -> Result<(), TokenVerifyError> {
         let expiry = Decimal::new(self.expiry.as_secs());
         let message = [self.resource_text().as_bytes(), b"\n", expiry.as_bytes()];
-        if !key.hmac_sha256(&message)?.matches(&self.signature) {
+        let tag = key.hmac_sha256(&message)?;
+        let signature = decode_signature(self.part(&self.parts.signature));
+        if !signature.is_some_and(|signature| tag.matches(&signature)) {
             return Err(TokenVerifyError::SignatureMismatch);
         }
         if now >= self.expiry.saturating_add(tolerance) {
-            return Err(TokenVerifyError::Expired {
-                expiry: self.expiry,
-                now,
-            });
+            return Err(TokenVerifyError::Expired { expiry: self.expiry, now });
         }
         if !expected.is_covered_by(self.resource_text()) {
             return Err(TokenVerifyError::OutOfScope);
         }
         Ok(())
+    }
+
+    fn part(&self, range: &Range<usize>) -> &str {
+        self.text.expose_text().get(range.clone()).unwrap_or_default()
     }
 }
 
@@ -326,24 +294,11 @@ impl Eq for SasToken<'_> {}
 /// The fields in the order in which this crate writes them, the signature as `<redacted>`.
 impl fmt::Display for SasToken<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self {
-            text,
-            resource: _,
-            signature: _,
-            expiry,
-            policy,
-        } = self;
-        write!(
-            f,
-            "{PREFIX}{RESOURCE}{}{SIGNATURE}{REDACTED}{EXPIRY}{}",
-            self.resource_text(),
-            expiry.as_secs()
-        )?;
-        match policy
-            .clone()
-            .and_then(|policy| text.expose_text().get(policy))
-        {
-            Some(policy) => write!(f, "{POLICY}{policy}"),
+        let Self { text: _, expiry, parts } = self;
+        let resource = self.part(&parts.resource);
+        write!(f, "{PREFIX}{RESOURCE}{resource}{SIGNATURE}{REDACTED}{EXPIRY}{}", expiry.as_secs())?;
+        match &parts.policy {
+            Some(policy) => write!(f, "{POLICY}{}", self.part(policy)),
             None => Ok(()),
         }
     }
@@ -355,18 +310,19 @@ impl fmt::Debug for SasToken<'_> {
     }
 }
 
-const SIGNATURE_BASE64_LEN: usize = 44;
+fn decode_signature(text: &str) -> Option<[u8; Tag::LEN]> {
+    const BASE64_LEN: usize = 44;
+
+    let mut buffer = [0; BASE64_LEN];
+    base64::decode_32(Decoded::new(text).write(&mut buffer)?)
+}
 
 fn decode_policy(text: &str) -> Result<PolicyName, NameError> {
     let mut buffer = [0; PolicyName::MAX_LEN + 1];
     let decoded = Decoded::new(text).write(&mut buffer);
     // What does not fit, or is not text, is refused as the encoded text would be: as too long, or
     // for its first character that is not allowed.
-    PolicyName::new(
-        decoded
-            .and_then(|bytes| core::str::from_utf8(bytes).ok())
-            .unwrap_or(text),
-    )
+    PolicyName::new(decoded.and_then(|bytes| core::str::from_utf8(bytes).ok()).unwrap_or(text))
 }
 
 /// A percent-encoded text decoded once, for display.
@@ -412,14 +368,9 @@ impl SasField {
     }
 
     fn from_name(name: &str) -> Option<Self> {
-        [
-            Self::Resource,
-            Self::Signature,
-            Self::Expiry,
-            Self::PolicyName,
-        ]
-        .into_iter()
-        .find(|field| field.name() == name)
+        [Self::Resource, Self::Signature, Self::Expiry, Self::PolicyName]
+            .into_iter()
+            .find(|field| field.name() == name)
     }
 }
 

@@ -87,10 +87,7 @@ struct Bytes {
 
 impl Default for Bytes {
     fn default() -> Self {
-        Self {
-            len: 0,
-            bytes: [0; SecretBytes::MAX_LEN],
-        }
+        Self { len: 0, bytes: [0; SecretBytes::MAX_LEN] }
     }
 }
 
@@ -114,10 +111,8 @@ impl SecretBytes {
     pub fn copy_from(bytes: &[u8]) -> Result<Self, SecretError> {
         Self::build(|buffer| {
             let len = bytes.len();
-            let target = buffer.get_mut(..len).ok_or(SecretError::TooLong {
-                len,
-                max: Self::MAX_LEN,
-            })?;
+            let target =
+                buffer.get_mut(..len).ok_or(SecretError::TooLong { len, max: Self::MAX_LEN })?;
             target.copy_from_slice(bytes);
             Ok(len)
         })
@@ -209,10 +204,7 @@ impl Drop for SecretText<'_> {
 
 impl PartialEq for SecretText<'_> {
     fn eq(&self, other: &Self) -> bool {
-        constant_time_eq(
-            self.expose_text().as_bytes(),
-            other.expose_text().as_bytes(),
-        )
+        constant_time_eq(self.expose_text().as_bytes(), other.expose_text().as_bytes())
     }
 }
 
@@ -267,10 +259,7 @@ mod tests {
     fn held_wipes_what_it_drops() {
         // Looks at the wiping itself; that it happens before the memory is freed is proved by the
         // scanning allocator in tests/zeroize.rs.
-        let mut content = Bytes {
-            len: 3,
-            bytes: [9; SecretBytes::MAX_LEN],
-        };
+        let mut content = Bytes { len: 3, bytes: [9; SecretBytes::MAX_LEN] };
         content.zeroize();
         assert_eq!((content.len, content.bytes), (0, [0; SecretBytes::MAX_LEN]));
     }
@@ -281,10 +270,7 @@ mod tests {
         let text = String::from("keep");
         let at = text.as_ptr();
         let secret = SecretText::owned(text).into_owned();
-        assert_eq!(
-            (secret.expose_text(), secret.expose_text().as_ptr()),
-            ("keep", at)
-        );
+        assert_eq!((secret.expose_text(), secret.expose_text().as_ptr()), ("keep", at));
         assert_eq!(SecretText::borrowed("x").into_owned().expose_text(), "x");
     }
 }
