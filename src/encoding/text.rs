@@ -95,6 +95,11 @@ impl<const N: usize> TextBuilder<N> {
         }
     }
 
+    /// Takes back what was pushed after the first `len` bytes.
+    pub(crate) fn truncate(&mut self, len: usize) {
+        self.len = self.len.min(len);
+    }
+
     fn push_byte(&mut self, byte: u8) {
         debug_assert!(byte.is_ascii() && self.len < N);
         if let Some(slot) = self.bytes.get_mut(self.len) {
@@ -134,7 +139,8 @@ mod tests {
     #[test]
     fn builder_joins_plain_and_encoded() {
         let mut builder = TextBuilder::<9>::new();
-        builder.push("a/");
+        builder.push("a/x");
+        builder.truncate(2);
         builder.push_percent_encoded("b/%");
         assert_eq!(builder.finish().as_str(), "a/b%2F%25");
     }

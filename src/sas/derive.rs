@@ -14,7 +14,7 @@ use crate::secret::{REDACTED, SecretBytes};
 /// # Examples
 ///
 /// ```
-/// use hubward::{GroupKey, RegistrationId};
+/// use hubward::{GroupKey, RegistrationId, SymmetricKey};
 ///
 /// // The example of the service's own documentation.
 /// let group_key = GroupKey::from_base64(
@@ -23,8 +23,8 @@ use crate::secret::{REDACTED, SecretBytes};
 /// let registration = RegistrationId::new("sn-007-888-abc-mac-a1-b2-c3-d4-e5-f6")?;
 /// let device_key = group_key.derive_device_key(&registration)?;
 /// assert_eq!(
-///     device_key.expose_base64().expose_text(),
-///     "Jsm0lyGpjaVYVP2g3FnmnmG9dI/9qU24wNoykUmermc="
+///     device_key,
+///     SymmetricKey::from_base64("Jsm0lyGpjaVYVP2g3FnmnmG9dI/9qU24wNoykUmermc=")?
 /// );
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```

@@ -211,22 +211,23 @@ impl<K: MacKey> SasSigner<K> {
         let mut head = TextBuilder::new();
         head.push(PREFIX);
         head.push(RESOURCE);
+        let start = head.as_str().len();
         head.push(resource.as_encoded());
+        let end = head.as_str().len();
+        // The message begins with the resource and a line feed, which is then taken back.
+        head.push("\n");
+        let key = match head.as_str().get(start..).and_then(|text| key.prepare(text.as_bytes())) {
+            Some(prepared) => Key::Prepared(prepared),
+            None => Key::Handle(key),
+        };
+        head.truncate(end);
         head.push(SIGNATURE);
+
         let mut tail = TextBuilder::new();
         if let Some(policy) = policy {
             tail.push(POLICY);
             tail.push_percent_encoded(policy);
         }
-
-        // The message is the resource, a line feed, and the expiry.
-        let mut beginning = TextBuilder::<{ ResourceUri::ENCODED_MAX + 1 }>::new();
-        beginning.push(resource.as_encoded());
-        beginning.push("\n");
-        let key = match key.prepare(beginning.as_str().as_bytes()) {
-            Some(prepared) => Key::Prepared(prepared),
-            None => Key::Handle(key),
-        };
         Self { head: head.finish(), tail: tail.finish(), key }
     }
 
