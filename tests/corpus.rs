@@ -1,1 +1,184 @@
-//! Placeholder.
+//! Replays every committed seed through the body of its fuzz target, so that what fuzzing once found
+//! stays found on a stable compiler; and holds the seeds to what they are for.
+
+#![expect(clippy::std_instead_of_alloc, reason = "this test has the standard library")]
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use hubward::sas::{ResourceUri, SasToken};
+use hubward::{ConnectionString, DeviceId, HubHost, RegistrationId};
+
+#[path = "../fuzz/src/lib.rs"]
+#[expect(unreachable_pub, reason = "in the fuzz package it is a library")]
+mod bodies;
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn read(path: &Path) -> String {
+    fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+/// The names of the fuzz targets, as fuzz/Cargo.toml has them.
+fn targets() -> Vec<String> {
+    let manifest = read(&root().join("fuzz/Cargo.toml"));
+    let mut in_target = false;
+    let mut names = Vec::new();
+    for line in manifest.lines().map(str::trim) {
+        if line.starts_with('[') {
+            in_target = line == "[[bin]]";
+        } else if in_target
+            && let Some((key, value)) = line.split_once('=')
+            && key.trim() == "name"
+        {
+            names.push(value.trim().trim_matches('"').to_owned());
+        }
+    }
+    assert!(!names.is_empty(), "fuzz/Cargo.toml has no [[bin]]");
+    names
+}
+
+fn seeds(target: &str) -> Vec<(PathBuf, Vec<u8>)> {
+    let folder = root().join("fuzz/corpus").join(target);
+    let entries = fs::read_dir(&folder)
+        .unwrap_or_else(|error| panic!("{}: {error}: commit seeds", folder.display()));
+    let mut seeds: Vec<_> = entries
+        .map(|entry| entry.unwrap().path())
+        .map(|path| (path.clone(), fs::read(path).unwrap()))
+        .collect();
+    seeds.sort();
+    assert!(!seeds.is_empty(), "{} has no seeds", folder.display());
+    seeds
+}
+
+fn texts(target: &str) -> impl Iterator<Item = String> {
+    let seeds = seeds(target).into_iter();
+    seeds.filter_map(|(_, seed)| String::from_utf8(seed).ok())
+}
+
+#[test]
+fn every_seed_keeps_the_invariants() {
+    let mut broken = Vec::new();
+    for target in targets() {
+        let body = bodies::BODIES.iter().find(|(name, _)| *name == target);
+        let (_, body) = body.unwrap_or_else(|| panic!("{target} has no body in fuzz/src/lib.rs"));
+        for (path, seed) in seeds(&target) {
+            if let Err(panic) = std::panic::catch_unwind(|| body(&seed)) {
+                let why = panic.downcast_ref::<String>().map(String::as_str);
+                let why = why.or(panic.downcast_ref::<&str>().copied());
+                let why = why.unwrap_or_default();
+                broken.push(format!("{}: {why}", path.display()));
+            }
+        }
+    }
+    assert!(broken.is_empty(), "these break an invariant: {broken:#?}");
+}
+
+#[test]
+fn every_folder_and_body_has_a_target() {
+    let targets: BTreeSet<String> = targets().into_iter().collect();
+    let folders: BTreeSet<String> = fs::read_dir(root().join("fuzz/corpus"))
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    assert_eq!(folders, targets, "fuzz/corpus and the [[bin]]s of fuzz/Cargo.toml");
+    let bodies: BTreeSet<String> = bodies::BODIES.iter().map(|(name, _)| (*name).into()).collect();
+    assert_eq!(bodies, targets, "BODIES and the [[bin]]s of fuzz/Cargo.toml");
+    for target in targets {
+        let dictionary = root().join(format!("fuzz/{target}.dict"));
+        assert!(dictionary.is_file(), "{} is missing", dictionary.display());
+    }
+}
+
+#[test]
+fn seeds_are_few_and_small() {
+    for target in targets() {
+        let seeds = seeds(&target);
+        assert!(seeds.len() <= 100, "{target}: {} seeds: thin them out", seeds.len());
+        for (path, seed) in seeds {
+            assert!(seed.len() <= 2048, "{}: {} bytes", path.display(), seed.len());
+        }
+    }
+}
+
+/// The variants of an enum, out of its source: one that is added is one that needs a seed.
+fn variants(file: &str, name: &str) -> BTreeSet<String> {
+    let source = read(&root().join(file));
+    let (_, body) = source
+        .split_once(&format!("\npub enum {name} {{\n"))
+        .unwrap_or_else(|| panic!("{file} has no {name}"));
+    let (body, _) = body.split_once("\n}\n").unwrap();
+    body.lines()
+        .filter_map(|line| line.strip_prefix("    "))
+        .filter(|line| line.starts_with(|first: char| first.is_ascii_uppercase()))
+        .map(|line| variant(&line))
+        .collect()
+}
+
+/// The name in front of the fields, if there are any.
+fn variant(value: &impl core::fmt::Display) -> String {
+    let text = value.to_string();
+    let name = text.split(|c: char| !c.is_ascii_alphanumeric()).next();
+    name.unwrap_or_default().to_owned()
+}
+
+fn hit<E: core::fmt::Debug>(errors: impl Iterator<Item = E>) -> BTreeSet<String> {
+    errors.map(|error| variant(&format_args!("{error:?}"))).collect()
+}
+
+fn assert_all_hit(
+    what: &str,
+    mut variants: BTreeSet<String>,
+    unreachable: &[&str],
+    hit: &BTreeSet<String>,
+) {
+    for variant in unreachable {
+        assert!(variants.remove(*variant), "{what} has no {variant}");
+        assert!(!hit.contains(*variant), "{what}::{variant} can be reached after all");
+    }
+    let missing: Vec<_> = variants.difference(hit).collect();
+    assert!(missing.is_empty(), "no seed brings {what}::{missing:?}");
+}
+
+#[test]
+fn every_error_has_a_seed() {
+    let errors =
+        hit(texts("connection_string").filter_map(|text| ConnectionString::parse(&text).err()));
+    assert_all_hit(
+        "ConnectionStringError",
+        variants("src/identity/connection_string.rs", "ConnectionStringError"),
+        // What was parsed can be written.
+        &["NotRepresentable"],
+        &errors,
+    );
+
+    let errors = hit(texts("sas_token").filter_map(|text| SasToken::parse(&text).err()));
+    assert_all_hit(
+        "TokenParseError",
+        variants("src/sas/token.rs", "TokenParseError"),
+        &[],
+        &errors,
+    );
+
+    let errors = hit(texts("names").flat_map(|text| {
+        [HubHost::new(&text).err(), DeviceId::new(&text).err(), RegistrationId::new(&text).err()]
+            .into_iter()
+            .flatten()
+    }));
+    assert_all_hit("NameError", variants("src/identity/names.rs", "NameError"), &[], &errors);
+
+    let errors = hit(texts("names").flat_map(|text| {
+        [ResourceUri::parse(&text).err(), ResourceUri::service_bus(&text).err()]
+            .into_iter()
+            .flatten()
+    }));
+    assert_all_hit(
+        "ResourceUriError",
+        variants("src/sas/resource.rs", "ResourceUriError"),
+        &[],
+        &errors,
+    );
+}

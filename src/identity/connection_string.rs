@@ -256,7 +256,8 @@ impl<'a> ConnectionString<'a> {
     /// # Errors
     ///
     /// [`ConnectionStringError::NotRepresentable`] for an ID that contains `;`, which no reader of
-    /// connection strings could tell from the end of the field; and for a key of no bytes.
+    /// connection strings could tell from the end of the field; for a key of no bytes; and for a
+    /// ready-made token that is none.
     ///
     /// # Examples
     ///
@@ -294,7 +295,8 @@ impl<'a> ConnectionString<'a> {
             Authentication::X509 => "true",
         };
         let field = self.authentication.field();
-        if secret.is_empty() || secret.contains(';') {
+        let is_token = field == Field::SharedAccessSignature;
+        if secret.is_empty() || (is_token && !looks_like_token(secret)) {
             return Err(ConnectionStringError::NotRepresentable { field });
         }
 
@@ -503,8 +505,7 @@ impl<'a> Fields<'a> {
             }
             (Some(key), None, None) => decode_key(key).map(Authentication::SharedAccessKey),
             (None, Some(token), None) => {
-                let printable = token.bytes().all(|byte| matches!(byte, b' '..=b'~'));
-                if !token.starts_with(TOKEN_PREFIX) || !printable {
+                if !looks_like_token(token) {
                     return Err(ConnectionStringError::NotAToken);
                 }
                 Ok(Authentication::SharedAccessSignature(SecretText::borrowed(token)))
@@ -518,6 +519,14 @@ impl<'a> Fields<'a> {
             (None, None, None) => Err(ConnectionStringError::MissingAuthentication),
         }
     }
+}
+
+/// Tokens are read by `sas`; here is looked only at the beginning, and that nothing is in them that
+/// would not come back from a connection string.
+fn looks_like_token(text: &str) -> bool {
+    text.strip_prefix(TOKEN_PREFIX).is_some_and(|fields| {
+        !fields.is_empty() && fields.bytes().all(|byte| byte.is_ascii_graphic() && byte != b';')
+    })
 }
 
 fn decode_key(text: &str) -> Result<SecretBytes, ConnectionStringError> {
@@ -620,8 +629,11 @@ pub enum ConnectionStringError {
         /// What is wrong with it.
         source: NameError,
     },
-    /// The identity cannot be written as a connection string: the value has a `;` in it, or is empty.
-    #[error("{field} cannot be written in a connection string: it contains `;` or is empty")]
+    /// The identity cannot be written as a connection string: a name has a `;` in it, the key is
+    /// empty, or the token is none.
+    #[error(
+        "{field} cannot be written in a connection string: it contains `;`, is empty, or is no token"
+    )]
     NotRepresentable {
         /// Which field.
         field: Field,

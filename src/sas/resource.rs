@@ -134,9 +134,12 @@ impl ResourceUri {
         if let Some(position) = uri.bytes().position(|byte| !byte.is_ascii_graphic()) {
             return Err(ResourceUriError::InvalidCharacter { position });
         }
-        // A scheme and the empty segment behind it come before the host.
-        let (host_segment, after_scheme) =
-            uri.split_once("://").map_or((0, uri), |(_, rest)| (2, rest));
+        // A scheme and the empty segment behind it come before the host; `://` elsewhere is part of
+        // the path.
+        let (host_segment, after_scheme) = uri
+            .split_once("://")
+            .filter(|(scheme, _)| is_scheme(scheme))
+            .map_or((0, uri), |(_, rest)| (2, rest));
         let host = after_scheme.split_once('/').map_or(after_scheme, |(host, _)| host);
         HubHost::new(host)?;
 
@@ -278,6 +281,14 @@ pub enum ResourceUriError {
     },
 }
 
+/// RFC 3986 section 3.1.
+fn is_scheme(text: &str) -> bool {
+    text.starts_with(|first: char| first.is_ascii_alphabetic())
+        && text
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'-' | b'.'))
+}
+
 /// Segments of a URI that is decoded once and then split, without a buffer: each is an iterator over
 /// its bytes.
 struct Segments<'a>(Option<Decoded<'a>>);
@@ -373,7 +384,7 @@ mod tests {
         for text in ["", "/", "h/", "h/devices/", "h//d", "h%2Fdevices", "https://h/devices/d"] {
             assert!(ResourceUri::parse(text).is_err(), "{text}");
         }
-        for text in ["", "https://", "https:///x", "h ost/x", "h/\n", "-h/x"] {
+        for text in ["", "https://", "https:///x", "://h", "1s://h", "h ost/x", "h/\n", "-h/x"] {
             assert!(ResourceUri::service_bus(text).is_err(), "{text}");
         }
     }
@@ -427,5 +438,9 @@ mod tests {
         assert!(entity.is_covered_by("sb%3a%2f%2fns.EXAMPLE%2fHub"));
         assert!(!entity.is_covered_by("sb%3a%2f%2fns.EXAMPLE%2fhub"));
         assert!(!entity.is_covered_by("ns.example/Hub"));
+        // What looks like a scheme but stands in the path is part of the path.
+        let path = ResourceUri::service_bus("Ns.example/x://-Y-").unwrap();
+        assert!(path.is_covered_by("ns.EXAMPLE/x://-Y-"));
+        assert!(!path.is_covered_by("ns.example/x://-y-"));
     }
 }

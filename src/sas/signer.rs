@@ -232,7 +232,7 @@ impl<K: MacKey> SasSigner<K> {
     }
 
     /// Writes the token that expires at `expiry`, whole, to the beginning of `out`, and returns its
-    /// length. Allocates nothing.
+    /// length. What is behind it in `out` is left alone. Allocates nothing.
     ///
     /// Pure: any moment is signed, one that is past as well; [`SasSigner::expiry_for`] judges.
     ///
