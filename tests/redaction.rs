@@ -1,1 +1,714 @@
-//! Placeholder.
+//! No secret shows: not in `Debug`, not in `Display`, not in an error or in its causes.
+//!
+//! Every secret here is a canary that is looked for in whatever form it could show: as text, as
+//! hexadecimal, as a list of numbers, as base64, percent-encoded; a few bytes of it are enough. The
+//! last test reads the crate's source, so that a new public type joins one of the lists or fails.
+
+#[path = "common/source.rs"]
+mod source;
+
+use std::borrow::Borrow;
+use std::error::Error;
+use std::fmt::{self, Debug, Display, LowerHex};
+use std::hash::Hash;
+use std::marker::PhantomData;
+use std::ops::Deref;
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use hmac::{Hmac, KeyInit as _, Mac as _};
+use hubward::identity::Authentication;
+use hubward::keystore::{KeyError, PreparedMac, Tag};
+use hubward::sas::ServiceBusKey;
+use hubward::secret::{SecretBytes, SecretText};
+use hubward::{
+    Clock, ConnectionString, DeviceId, FixedClock, GroupKey, HubHost, IdScope, MacKey, ModuleId,
+    OtherError, PolicyName, RegistrationId, ResourceUri, SasError, SasSigner, SasToken,
+    SymmetricKey, UnixTime,
+};
+use sha2::Sha256;
+use sha2::block_api::compress256;
+use source::sources;
+
+// The canaries.
+
+/// Printable, so that it would show as text too; its base64 has `+`, `/` and `=` in it.
+const KEY: [u8; 32] = *b"~cAnArY~kEy~oF~tHiRtY~tWo~bYtEs~";
+const HOST: &str = "contoso.azure-devices.net";
+const DEVICE: &str = "pump-7";
+const RESOURCE: &str = "contoso.azure-devices.net%2Fdevices%2Fpump-7";
+const EXPIRY: UnixTime = UnixTime::from_secs(1_800_003_600);
+const NOW: UnixTime = UnixTime::from_secs(1_800_000_000);
+
+fn key_text() -> String {
+    STANDARD.encode(KEY)
+}
+
+fn hmac(message: &[u8]) -> [u8; 32] {
+    let mut hmac = Hmac::<Sha256>::new_from_slice(&KEY).expect("HMAC takes any key");
+    hmac.update(message);
+    hmac.finalize().into_bytes().into()
+}
+
+fn signature() -> [u8; 32] {
+    hmac(format!("{RESOURCE}\n{}", EXPIRY.as_secs()).as_bytes())
+}
+
+fn token_text() -> String {
+    let signature = STANDARD.encode(signature());
+    format!(
+        "SharedAccessSignature sr={RESOURCE}&sig={}&se={}",
+        urlencoding::encode(&signature),
+        EXPIRY.as_secs()
+    )
+}
+
+fn connection_text() -> String {
+    format!("HostName={HOST};DeviceId={DEVICE};SharedAccessKey={}", key_text())
+}
+
+/// A secret in every form in which a piece of it could show.
+struct Canary {
+    name: &'static str,
+    /// To be found as they are.
+    as_is: Vec<String>,
+    /// To be found in what [`squeezed`] leaves.
+    numbers: Vec<String>,
+}
+
+impl Canary {
+    fn new(name: &'static str, bytes: &[u8]) -> Self {
+        let base64 = STANDARD.encode(bytes);
+        let percent = urlencoding::encode(&base64).into_owned();
+        let mut as_is = pieces(&base64, 8);
+        as_is.extend(pieces(&percent, 8));
+        as_is.extend(pieces(&percent.to_lowercase(), 8));
+        if let Ok(text) = str::from_utf8(bytes) {
+            as_is.extend(pieces(text, 6));
+        }
+        let six_of = |number: fn(&u8) -> String| {
+            let windows = bytes.windows(6);
+            windows.map(move |six| six.iter().map(number).collect::<String>())
+        };
+        let mut numbers: Vec<String> = six_of(|byte| format!("{byte:02x}")).collect();
+        numbers.extend(six_of(|byte| format!("{byte:x}")));
+        numbers.extend(six_of(u8::to_string));
+        Self { name, as_is, numbers }
+    }
+
+    /// A state of the hash.
+    fn of_words(name: &'static str, words: &[u32]) -> Self {
+        let two_of = |number: fn(&u32) -> String| {
+            let windows = words.windows(2);
+            windows.map(move |two| two.iter().map(number).collect::<String>())
+        };
+        let mut numbers: Vec<String> = two_of(|word| format!("{word:x}")).collect();
+        numbers.extend(two_of(|word| format!("{word:08x}")));
+        numbers.extend(two_of(u32::to_string));
+        Self { name, as_is: Vec::new(), numbers }
+    }
+
+    fn shows_in(&self, text: &str) -> bool {
+        let squeezed = squeezed(text);
+        self.as_is.iter().any(|piece| text.contains(piece.as_str()))
+            || self.numbers.iter().any(|piece| squeezed.contains(piece))
+    }
+}
+
+/// All runs of `len` characters, and the whole where it is shorter.
+fn pieces(text: &str, len: usize) -> Vec<String> {
+    assert!(text.is_ascii());
+    (0..=text.len().saturating_sub(len))
+        .map(|start| text[start..text.len().min(start + len)].to_owned())
+        .collect()
+}
+
+/// What is left of lists of numbers, in whichever layout, without what stands between them.
+fn squeezed(text: &str) -> String {
+    let text = text.to_lowercase().replace("0x", "");
+    text.chars().filter(char::is_ascii_alphanumeric).collect()
+}
+
+/// The states of the hash after the key's padded blocks, inner and outer.
+fn states() -> [[u32; 8]; 2] {
+    [0x36, 0x5c].map(|pad| {
+        let mut block = [pad; 64];
+        for (byte, key) in block.iter_mut().zip(KEY) {
+            *byte ^= key;
+        }
+        let mut state = [
+            0x6a09_e667,
+            0xbb67_ae85,
+            0x3c6e_f372,
+            0xa54f_f53a,
+            0x510e_527f,
+            0x9b05_688c,
+            0x1f83_d9ab,
+            0x5be0_cd19,
+        ];
+        compress256(&mut state, &[block]);
+        state
+    })
+}
+
+fn canaries() -> &'static [Canary] {
+    static CANARIES: OnceLock<Vec<Canary>> = OnceLock::new();
+    CANARIES.get_or_init(|| {
+        let [inner, outer] = states();
+        vec![
+            Canary::new("the key", &KEY),
+            Canary::of_words("the inner state", &inner),
+            Canary::of_words("the outer state", &outer),
+            Canary::new("the derived key", &hmac(b"sn-7")),
+            Canary::new("the signature", &signature()),
+        ]
+    })
+}
+
+fn assert_hidden(what: &str, shown: &str) {
+    for canary in canaries() {
+        assert!(!canary.shows_in(shown), "{what} shows {}: {shown}", canary.name);
+    }
+}
+
+#[test]
+fn a_canary_is_seen_in_every_form() {
+    #[derive(Debug)]
+    struct Careless<T>(T);
+
+    let [key, inner, ..] = canaries() else {
+        panic!("the list was changed");
+    };
+    let percent = urlencoding::encode(&key_text()).into_owned();
+    let hex: String = KEY.iter().map(|byte| format!("{byte:02X}")).collect();
+    for shown in [
+        format!("{:?}", Careless(KEY)),
+        format!("{:#?}", Careless(KEY)),
+        format!("{KEY:x?}"),
+        format!("{KEY:#04X?}"),
+        format!("{:?}", Careless(key_text())),
+        format!("{:?}", String::from_utf8_lossy(&KEY)),
+        format!("The key is {hex}."),
+        format!("sig={}", percent.to_lowercase()),
+        percent,
+        // Pieces.
+        format!("{}...", &key_text()[..10]),
+        format!("{:?}", &KEY[20..27]),
+    ] {
+        assert!(key.shows_in(&shown), "missed: {shown}");
+    }
+    let [state, _] = states();
+    for shown in
+        [format!("{:?}", Careless(state)), format!("{state:#x?}"), format!("{:#?}", &state[5..])]
+    {
+        assert!(inner.shows_in(&shown), "missed: {shown}");
+    }
+    for harmless in
+        ["SharedAccessKey=<redacted>", "", &format!("{HOST} {RESOURCE} {DEVICE} {EXPIRY}")]
+    {
+        assert!(canaries().iter().all(|canary| !canary.shows_in(harmless)));
+    }
+}
+
+// Types that hold a secret.
+
+fn key() -> SymmetricKey {
+    SymmetricKey::from_bytes(&KEY).expect("a key")
+}
+
+fn device() -> ResourceUri {
+    ResourceUri::parse(&format!("{HOST}/devices/{DEVICE}")).expect("a resource")
+}
+
+/// A key whose own `Debug` shows everything: a signer must not ask it.
+#[derive(Debug)]
+struct Talkative([u8; 32]);
+
+impl MacKey for Talkative {
+    fn hmac_sha256(&self, parts: &[&[u8]]) -> Result<Tag, KeyError> {
+        SymmetricKey::from_bytes(&self.0)?.hmac_sha256(parts)
+    }
+}
+
+fn debugged(value: &dyn Debug) -> Vec<String> {
+    vec![
+        format!("{value:?}"),
+        format!("{value:#?}"),
+        format!("{value:x?}"),
+        format!("{value:300?}"),
+    ]
+}
+
+fn displayed(value: &dyn Display) -> Vec<String> {
+    vec![value.to_string(), format!("{value:#}"), format!("{value:300}")]
+}
+
+/// Names of the types that hold a secret, and how values of them show.
+fn holders() -> Vec<(&'static str, Vec<String>)> {
+    let token_text = token_text();
+    let identity = format!("HostName={HOST};DeviceId={DEVICE}");
+    let with_key = connection_text();
+    let with_token = format!("{identity};SharedAccessSignature={token_text}");
+    let with_key = ConnectionString::parse(&with_key).expect("it is in order");
+    let with_token = ConnectionString::parse(&with_token).expect("it is in order");
+    let bytes = || SecretBytes::copy_from(&KEY).expect("it fits");
+    let policy = PolicyName::new("device").expect("a policy");
+    let host = HubHost::new(HOST).expect("a host");
+    let of_policy = ConnectionString::policy(host, policy.clone(), bytes());
+    let exposed = with_key.expose_connection_string().expect("no `;`");
+
+    let signer = SasSigner::new(key(), &device()).expect("not Service Bus");
+    let talkative = SasSigner::new(Talkative(KEY), &device()).expect("not Service Bus");
+    let shared: Arc<dyn MacKey> = Arc::new(key());
+    let boxed: Box<dyn MacKey> = Box::new(key());
+    let by_handle = SasSigner::new(Arc::clone(&shared), &device()).expect("not Service Bus");
+    let by_policy = SasSigner::with_policy(&*shared, &device(), &policy).expect("the same");
+    let made = signer.sign(EXPIRY).expect("in memory");
+    let parsed = SasToken::parse(&token_text).expect("it is in order");
+    let group = GroupKey::from_bytes(&KEY).expect("a key");
+    let registration = RegistrationId::new("sn-7").expect("an ID");
+    let derived = group.derive_device_key(&registration);
+    let text_key = ServiceBusKey::from_text(&key_text()).expect("a key");
+    let prepared = key().prepare(b"").expect("in memory");
+
+    vec![
+        ("SecretBytes", debugged(&bytes())),
+        ("SecretText", debugged(&key().expose_base64())),
+        ("SecretText", debugged(&exposed)),
+        ("SymmetricKey", debugged(&key())),
+        ("SymmetricKey", debugged(&shared)),
+        ("SymmetricKey", debugged(&boxed)),
+        ("SymmetricKey", debugged(&derived)),
+        ("GroupKey", debugged(&group)),
+        ("ServiceBusKey", debugged(&text_key)),
+        ("PreparedMac", debugged(&prepared)),
+        ("Tag", debugged(&Tag::from_bytes(KEY))),
+        ("Tag", debugged(&key().hmac_sha256(&[b"sn-7"]))),
+        ("SasSigner", debugged(&signer)),
+        ("SasSigner", debugged(&talkative)),
+        ("SasSigner", debugged(&by_handle)),
+        ("SasSigner", debugged(&by_policy)),
+        ("SasToken", debugged(&made)),
+        ("SasToken", displayed(&made)),
+        ("SasToken", debugged(&parsed)),
+        ("SasToken", displayed(&parsed)),
+        ("ConnectionString", debugged(&with_key)),
+        ("ConnectionString", displayed(&with_key)),
+        ("ConnectionString", debugged(&with_token)),
+        ("ConnectionString", displayed(&with_token)),
+        ("ConnectionString", debugged(&of_policy)),
+        ("ConnectionString", displayed(&of_policy)),
+        ("Authentication", debugged(with_key.authentication())),
+        ("Authentication", debugged(with_token.authentication())),
+    ]
+}
+
+#[test]
+fn nothing_that_holds_a_secret_shows_it() {
+    for (name, shown) in holders() {
+        for shown in shown {
+            assert_hidden(name, &shown);
+            // Whoever reads a log sees that there was something.
+            assert!(shown.contains("<redacted>"), "{name}: {shown}");
+        }
+    }
+    let token_text = token_text();
+    let token = SasToken::parse(&token_text).expect("it is in order");
+    for shown in displayed(&token.resource()) {
+        assert_hidden("SasToken::resource", &shown);
+    }
+}
+
+/// What hides too much gets switched off.
+#[test]
+fn what_is_no_secret_shows() {
+    for (name, shown) in holders() {
+        if matches!(name, "SasSigner" | "SasToken" | "ConnectionString") {
+            let shows = shown.iter().all(|shown| shown.contains(HOST));
+            assert!(shows, "{name}: {shown:?}");
+        }
+    }
+}
+
+// Traits that would let a secret out.
+
+struct Probe<T>(PhantomData<T>);
+
+/// The methods of [`Probe`] itself come first in the search for one, and exist where `T` has the
+/// trait; where it has not, those of [`Without`] are found.
+macro_rules! probes {
+    ($($method:ident => $bound:path;)+) => {
+        trait Without {
+            $(fn $method(&self) -> bool {
+                false
+            })+
+        }
+
+        impl<T> Without for Probe<T> {}
+
+        $(impl<T: $bound> Probe<T> {
+            fn $method(&self) -> bool {
+                true
+            }
+        })+
+    };
+}
+
+probes! {
+    is_clone => Clone;
+    is_copy => Copy;
+    is_deref => Deref;
+    is_as_bytes => AsRef<[u8]>;
+    is_as_str => AsRef<str>;
+    is_borrow_bytes => Borrow<[u8]>;
+    is_borrow_str => Borrow<str>;
+    is_into_bytes => Into<Vec<u8>>;
+    is_into_string => Into<String>;
+    is_display => Display;
+    is_lower_hex => LowerHex;
+    is_hash => Hash;
+    is_ord => PartialOrd;
+}
+
+/// The traits of the list above that a type has.
+macro_rules! traits_of {
+    ($type:ty) => {{
+        let probe = Probe::<$type>(PhantomData);
+        let answers = [
+            ("Clone", probe.is_clone()),
+            ("Copy", probe.is_copy()),
+            ("Deref", probe.is_deref()),
+            ("AsRef<[u8]>", probe.is_as_bytes()),
+            ("AsRef<str>", probe.is_as_str()),
+            ("Borrow<[u8]>", probe.is_borrow_bytes()),
+            ("Borrow<str>", probe.is_borrow_str()),
+            ("Into<Vec<u8>>", probe.is_into_bytes()),
+            ("Into<String>", probe.is_into_string()),
+            ("Display", probe.is_display()),
+            ("LowerHex", probe.is_lower_hex()),
+            ("Hash", probe.is_hash()),
+            ("PartialOrd", probe.is_ord()),
+        ];
+        answers.into_iter().filter_map(|(name, has)| has.then_some(name)).collect::<Vec<_>>()
+    }};
+}
+
+#[test]
+fn no_secret_has_a_trait_that_lets_it_out() {
+    // The probe itself.
+    let of_string = traits_of!(String);
+    for expected in ["Clone", "Deref", "AsRef<[u8]>", "AsRef<str>", "Borrow<str>", "Into<Vec<u8>>"]
+    {
+        assert!(of_string.contains(&expected), "{expected}: {of_string:?}");
+    }
+    assert!(traits_of!(Vec<u8>).contains(&"Borrow<[u8]>"));
+    assert_eq!(traits_of!(u8), ["Clone", "Copy", "Display", "LowerHex", "Hash", "PartialOrd"]);
+    assert!(of_string.contains(&"Into<String>"));
+
+    macro_rules! none {
+        ($($type:ty),+) => {
+            [$((stringify!($type), traits_of!($type))),+]
+        };
+    }
+    for (name, traits) in none![
+        SecretBytes,
+        SecretText<'static>,
+        SymmetricKey,
+        GroupKey,
+        ServiceBusKey,
+        PreparedMac,
+        Tag,
+        SasSigner,
+        SasSigner<Arc<dyn MacKey>>,
+        Authentication<'static>
+    ] {
+        assert!(traits.is_empty(), "{name}: {traits:?}");
+    }
+    // These two show themselves without their secret.
+    for (name, traits) in none![SasToken<'static>, ConnectionString<'static>] {
+        assert_eq!(traits, ["Display"], "{name}");
+    }
+}
+
+// Errors.
+
+/// The error type, what was wrong, and the error.
+type Failure = (&'static str, String, Box<dyn Error>);
+
+fn failure<T, E: Error + 'static>(
+    name: &'static str,
+    input: &str,
+    result: Result<T, E>,
+) -> Option<Failure> {
+    let error = result.err()?;
+    Some((name, input.to_owned(), Box::new(error)))
+}
+
+/// Texts that are secret, and that people and programs put into the wrong place.
+fn misplaced() -> Vec<String> {
+    let (key, token, connection) = (key_text(), token_text(), connection_text());
+    vec![
+        format!("{key} "),
+        format!("{connection}\n"),
+        // A part of a key has no `=` at its end.
+        key[..42].to_owned(),
+        STANDARD.encode(signature()),
+        token[22..].to_owned(),
+        key.repeat(10),
+        String::from_utf8(KEY.to_vec()).expect("the canary is text"),
+        key,
+        token,
+        connection,
+    ]
+}
+
+/// Errors from a secret in every wrong place, and some from it in the right one.
+fn failures() -> Vec<Failure> {
+    let mut failures = Vec::new();
+    for secret in misplaced() {
+        let connections = [
+            secret.clone(),
+            format!("HostName={HOST};{secret}"),
+            format!("HostName={HOST};{secret}=x"),
+            format!("{secret};HostName={HOST};DeviceId={DEVICE}"),
+            format!("HostName={secret};DeviceId={DEVICE};x509=true"),
+            format!("HostName={HOST};DeviceId={secret}/;x509=true"),
+            format!("HostName={HOST};DeviceId={DEVICE};ModuleId={secret}/;x509=true"),
+            format!("HostName={HOST};DeviceId={DEVICE};GatewayHostName={secret};x509=true"),
+            format!("HostName={HOST};SharedAccessKeyName={secret}/;SharedAccessKey=AAAA"),
+            format!("HostName={HOST};DeviceId={DEVICE};x509={secret}"),
+            format!("HostName={HOST};DeviceId={DEVICE};SharedAccessKey={secret}"),
+            format!("HostName={HOST};DeviceId={DEVICE};SharedAccessKey={secret}!"),
+            format!("HostName={HOST};DeviceId={DEVICE};SharedAccessKey={secret};SharedAccessKey=A"),
+            format!("HostName={HOST};DeviceId={DEVICE};SharedAccessSignature={secret}\u{7f}"),
+            format!("HostName={HOST};RepositoryId={secret};RepositoryId={secret}"),
+            format!("sharedaccesskey={secret};HostName={HOST}"),
+            format!(" SharedAccessKey ={secret};HostName={HOST}"),
+        ];
+        for text in connections {
+            let owned = ConnectionString::from_string(text.clone());
+            failures.extend(failure("ConnectionStringError", &text, owned));
+            let parsed = ConnectionString::parse(&text);
+            failures.extend(failure("ConnectionStringError", &text, parsed));
+        }
+
+        let tokens = [
+            secret.clone(),
+            format!("SharedAccessSignature {secret}"),
+            format!("SharedAccessSignature {secret}=x"),
+            format!("SharedAccessSignature sr={secret} &sig=A&se=1"),
+            format!("SharedAccessSignature sr={secret}\u{e9}&sig=A&se=1"),
+            format!("SharedAccessSignature sr=h&sig={secret}&se=1"),
+            format!("SharedAccessSignature sr=h&sig={secret}%&se=1"),
+            format!("SharedAccessSignature sr=h&sig={secret}&sig={secret}&se=1"),
+            format!("SharedAccessSignature sr={secret}&se=1"),
+            format!("{}{secret}", token_text()),
+            format!("{}&skn={secret}/", token_text()),
+            format!("{}&skn={secret}/", token_text().replace("SharedAccessSignature ", "")),
+            format!("{}&{secret}", token_text()),
+            format!("{}&{secret}=", token_text()),
+            format!(" {}", token_text()),
+        ];
+        for text in tokens {
+            failures.extend(failure("TokenParseError", &text, SasToken::parse(&text)));
+        }
+
+        let name = format!("{secret}/");
+        failures.extend(failure("NameError", &name, HubHost::new(&name)));
+        failures.extend(failure("NameError", &name, DeviceId::new(&name)));
+        failures.extend(failure("NameError", &name, ModuleId::new(&name)));
+        failures.extend(failure("NameError", &name, PolicyName::new(&name)));
+        failures.extend(failure("NameError", &name, IdScope::new(&name)));
+        failures.extend(failure("NameError", &name, RegistrationId::new(&name)));
+        failures.extend(failure("NameError", &secret, HubHost::new(&secret)));
+
+        for uri in [
+            secret.clone(),
+            format!("{secret}/devices/{DEVICE}"),
+            format!("{HOST}/devices/{secret}/"),
+            format!("{HOST}/{secret}"),
+            format!("sb://{secret}/x y"),
+            format!("{HOST}/{secret}\n"),
+        ] {
+            failures.extend(failure("ResourceUriError", &uri, ResourceUri::parse(&uri)));
+            let entity = ResourceUri::service_bus(&uri);
+            failures.extend(failure("ResourceUriError", &uri, entity));
+        }
+
+        for text in [format!("{secret}!"), secret.repeat(20)] {
+            let bytes = text.as_bytes();
+            failures.extend(failure("KeyError", &text, SymmetricKey::from_base64(&text)));
+            failures.extend(failure("KeyError", &text, GroupKey::from_base64(&text)));
+            failures.extend(failure("KeyError", &text, SymmetricKey::from_bytes(bytes)));
+            failures.extend(failure("KeyError", &text, GroupKey::from_bytes(bytes)));
+            failures.extend(failure("KeyError", &text, ServiceBusKey::from_text(&text)));
+            failures.extend(failure("SecretError", &text, SecretBytes::copy_from(bytes)));
+        }
+    }
+    failures.extend(uses_that_fail());
+    failures
+}
+
+/// A key that fails.
+#[derive(Debug)]
+struct Broken;
+
+impl MacKey for Broken {
+    fn hmac_sha256(&self, _: &[&[u8]]) -> Result<Tag, KeyError> {
+        // The cause has causes of its own, and they are walked as well.
+        Err(KeyError::Other(OtherError::new(Outer(fmt::Error))))
+    }
+}
+
+#[derive(Debug)]
+struct Outer(fmt::Error);
+
+impl Display for Outer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the bus is silent")
+    }
+}
+
+impl Error for Outer {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        Some(&self.0)
+    }
+}
+
+/// Right texts, wrong uses.
+fn uses_that_fail() -> Vec<Failure> {
+    let token_text = token_text();
+    let token = SasToken::parse(&token_text).expect("it is in order");
+    let with_token =
+        format!("HostName={HOST};DeviceId={DEVICE};SharedAccessSignature={token_text}");
+    let with_token = ConnectionString::parse(&with_token).expect("it is in order");
+    let other_key = SymmetricKey::from_bytes(b"another").expect("a key");
+    let other = ResourceUri::parse("other.example").expect("a resource");
+    let entity = ResourceUri::service_bus("ns.example/entity").expect("a resource");
+    let policy = PolicyName::new("send").expect("a policy");
+    let text_key = || ServiceBusKey::from_text(&key_text()).expect("a key");
+    let signer = SasSigner::new(key(), &device()).expect("not Service Bus");
+    let broken = SasSigner::new(Broken, &device()).expect("not Service Bus");
+    let hour = Duration::from_secs(3600);
+    let unrepresentable = ConnectionString::device(
+        HubHost::new(HOST).expect("a host"),
+        DeviceId::new(&format!("{};", key_text().replace('/', "_"))).expect("an ID"),
+        Authentication::SharedAccessKey(SecretBytes::copy_from(&KEY).expect("it fits")),
+    );
+    let verify = |key: &dyn MacKey, expected: &ResourceUri, now| {
+        failure("TokenVerifyError", "verify", token.verify(key, expected, now, Duration::ZERO))
+    };
+    let sas =
+        |input, result: Option<SasError>| failure("SasError", input, result.map_or(Ok(()), Err));
+    [
+        verify(&other_key, &device(), NOW),
+        verify(&key(), &device(), EXPIRY),
+        verify(&key(), &other, NOW),
+        verify(&key(), &entity, NOW),
+        verify(&Broken, &device(), NOW),
+        failure(
+            "TokenVerifyError",
+            "verify_service_bus",
+            token.verify_service_bus(&text_key(), &device(), NOW, Duration::ZERO),
+        ),
+        sas("a token", SasSigner::from_connection_string(&with_token).err()),
+        sas("no room", signer.sign_into(EXPIRY, &mut [0; 10]).err()),
+        sas("a broken key", broken.sign(EXPIRY).err()),
+        sas("Service Bus", SasSigner::new(key(), &entity).err()),
+        sas("not Service Bus", SasSigner::for_service_bus(text_key(), &device(), &policy).err()),
+        sas("1970", signer.sign_for(hour, UnixTime::from_secs(0)).err()),
+        sas("no lifetime", signer.sign_for(Duration::ZERO, NOW).err()),
+        sas("no end", signer.sign_for(hour, UnixTime::MAX).err()),
+        failure("TimeError", "1970", FixedClock::unknown().now()),
+        failure("KeyError", "no key", SymmetricKey::from_base64("")),
+        failure(
+            "OtherError",
+            "a broken key",
+            Broken.hmac_sha256(&[]).map_err(|error| match error {
+                KeyError::Other(cause) => cause,
+                _ => OtherError::from_static("another error"),
+            }),
+        ),
+        failure(
+            "ConnectionStringError",
+            "`;` in an ID",
+            unrepresentable.expose_connection_string(),
+        ),
+    ]
+    .into_iter()
+    .map(|failure| failure.expect("it does not fail"))
+    .collect()
+}
+
+#[test]
+fn no_error_repeats_a_secret() {
+    let failures = failures();
+    assert!(failures.len() > 500, "{}", failures.len());
+    for (name, input, error) in failures {
+        let mut next: Option<&dyn Error> = Some(&*error);
+        while let Some(error) = next {
+            for shown in debugged(&error).into_iter().chain(displayed(&error)) {
+                assert_hidden(&format!("{name} for {input:?}"), &shown);
+            }
+            next = error.source();
+        }
+    }
+}
+
+// The lists against the source.
+
+/// Public types without a secret in them, and why.
+const WITHOUT_SECRETS: [(&str, &str); 14] = [
+    ("UnixTime", "a moment"),
+    ("SystemClock", "has no state"),
+    ("FixedClock", "a moment"),
+    ("Field", "names of fields, not their values"),
+    ("SasField", "names of fields, not their values"),
+    ("NameKind", "kinds of names"),
+    ("HubHost", "a public name"),
+    ("DeviceId", "a public name"),
+    ("ModuleId", "a public name"),
+    ("PolicyName", "a public name"),
+    ("IdScope", "a public name"),
+    ("RegistrationId", "a public name"),
+    ("ResourceUri", "public names"),
+    ("OtherError", "shows what whoever made it gave it; see its documentation"),
+];
+
+#[test]
+fn every_public_type_is_on_a_list() {
+    let failures = failures();
+    let mut listed: Vec<&str> = WITHOUT_SECRETS.iter().map(|(name, _)| *name).collect();
+    listed.extend(holders().iter().map(|(name, _)| *name));
+    listed.extend(failures.iter().map(|(name, ..)| *name));
+    listed.sort_unstable();
+    listed.dedup();
+
+    let mut public = Vec::new();
+    for source in sources() {
+        for (index, token) in source.tokens.iter().enumerate() {
+            let word = |offset: usize| {
+                let token = source.tokens.get(index + offset);
+                token.map_or("", |token| token.text.as_str())
+            };
+            let name = match (&*token.text, word(1), word(2)) {
+                ("pub", "struct" | "enum" | "union", "$") => continue,
+                ("pub", "struct" | "enum" | "union", name) => name,
+                // The names are made by a macro: `name! { Name, …`, attributes apart.
+                ("name", "!", "{") => word(3),
+                _ => continue,
+            };
+            let place = format!("src/{}:{}", source.path, token.line);
+            assert!(
+                listed.contains(&name),
+                "{place}: `{name}` is new: show that it hides its secret, or say why it has none"
+            );
+            public.push(name.to_owned());
+        }
+    }
+    for name in listed {
+        assert!(public.iter().any(|public| public == name), "there is no `{name}`");
+    }
+}

@@ -270,7 +270,7 @@ fn is_true(error: ConnectionStringError, text: &str) {
             let is_token = token.starts_with(oracle::TOKEN_PREFIX) && printable;
             assert!(!is_token || token.ends_with(' '));
         }
-        ConnectionStringError::InvalidName { field, source } => {
+        ConnectionStringError::InvalidName { field, error: source } => {
             let value = values(field)[0];
             let own = match field {
                 Field::HostName | Field::GatewayHostName => HubHost::new(value).err(),

@@ -110,7 +110,7 @@ impl<'a> ConnectionString<'a> {
             return Err(ConnectionStringError::MissingField { field: Field::DeviceId });
         }
 
-        let name = |field| move |source| ConnectionStringError::InvalidName { field, source };
+        let name = |field| move |error| ConnectionStringError::InvalidName { field, error };
         Ok(Self {
             host: HubHost::new(host).map_err(name(Field::HostName))?,
             gateway: fields
@@ -622,18 +622,16 @@ pub enum ConnectionStringError {
     )]
     NotAToken,
     /// A host, ID or policy name that is not one.
-    #[error("{field}: {source}")]
+    #[error("{field}: {error}")]
     InvalidName {
         /// Which field.
         field: Field,
         /// What is wrong with it.
-        source: NameError,
+        error: NameError,
     },
     /// The identity cannot be written as a connection string: a name has a `;` in it, the key is
     /// empty, or the token is none.
-    #[error(
-        "{field} cannot be written in a connection string: it contains `;`, is empty, or is no token"
-    )]
+    #[error("{field} cannot be written in a connection string: {}", NotRepresentable(*field))]
     NotRepresentable {
         /// Which field.
         field: Field,
@@ -648,5 +646,17 @@ impl fmt::Display for SimilarField {
             Some(field) => write!(f, "; if {field} is meant, write it exactly so, without spaces"),
             None => f.write_str("; remove it"),
         }
+    }
+}
+
+struct NotRepresentable(Field);
+
+impl fmt::Display for NotRepresentable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self.0 {
+            Field::SharedAccessKey => "it is empty",
+            Field::SharedAccessSignature => "it is no token",
+            _ => "it contains `;`",
+        })
     }
 }

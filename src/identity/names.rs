@@ -123,21 +123,30 @@ macro_rules! name {
             ///
             /// A [`NameError`] that says what is wrong and where.
             pub fn new(name: &str) -> Result<Self, NameError> {
+                Self::check(name.bytes())?;
                 let kind = NameKind::$name;
-                if name.is_empty() {
-                    return Err(NameError::Empty { kind });
-                }
-                if name.len() > Self::MAX_LEN {
-                    return Err(NameError::TooLong { kind, len: name.len(), max: Self::MAX_LEN });
-                }
-                let allowed: fn(u8) -> bool = $allowed;
-                if let Some(position) = name.bytes().position(|byte| !allowed(byte)) {
-                    return Err(NameError::InvalidCharacter { kind, position });
-                }
                 let also: fn(&str, NameKind) -> Result<(), NameError> = $also;
                 also(name, kind)?;
-                // What is allowed is ASCII, so the byte that is not is one that is not allowed.
+                // What passed is ASCII and within the bound.
                 Text::new(name).map(Self).ok_or(NameError::InvalidCharacter { kind, position: 0 })
+            }
+
+            /// Whether length and alphabet are those of such a name.
+            pub(crate) fn check(name: impl Iterator<Item = u8> + Clone) -> Result<(), NameError> {
+                let kind = NameKind::$name;
+                let len = name.clone().count();
+                if len == 0 {
+                    return Err(NameError::Empty { kind });
+                }
+                if len > Self::MAX_LEN {
+                    return Err(NameError::TooLong { kind, len, max: Self::MAX_LEN });
+                }
+                let allowed: fn(u8) -> bool = $allowed;
+                let mut bytes = name;
+                match bytes.position(|byte| !allowed(byte)) {
+                    Some(position) => Err(NameError::InvalidCharacter { kind, position }),
+                    None => Ok(()),
+                }
             }
 
             /// The name as it was given.

@@ -100,7 +100,7 @@ impl<K: MacKey + ?Sized> MacKey for Arc<K> {
 }
 
 /// An HMAC-SHA256 tag. Treated as a secret, because a derived key is one: redacted, wiped on drop,
-/// compared in constant time.
+/// compared in constant time. The bytes are stored inline: a tag that is moved may leave a copy behind.
 pub struct Tag([u8; Tag::LEN]);
 
 impl Tag {
@@ -173,6 +173,6 @@ pub enum KeyError {
     #[error("the key has more than {max} bytes", max = SecretBytes::MAX_LEN)]
     TooLong,
     /// The store or chip that holds the key failed or refused.
-    #[error("the key cannot be used: {0}")]
+    #[error("the store or chip that holds the key failed or refused")]
     Other(#[source] OtherError),
 }

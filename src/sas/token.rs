@@ -109,7 +109,8 @@ impl<'a> SasToken<'a> {
             .and_then(decimal::parse)
             .ok_or(TokenParseError::ExpiryNotCanonical)?;
         if let Some(policy) = &policy {
-            decode_policy(at(policy.clone())).map_err(TokenParseError::InvalidPolicyName)?;
+            PolicyName::check(Decoded::new(at(policy.clone())))
+                .map_err(TokenParseError::InvalidPolicyName)?;
         }
         Ok(Self {
             text: SecretText::borrowed(text),
@@ -165,8 +166,11 @@ impl<'a> SasToken<'a> {
 
     /// `skn`, decoded once.
     pub fn policy_name(&self) -> Option<PolicyName> {
+        let policy = self.part(self.parts.policy.as_ref()?);
         // It was a name when the token was made or parsed.
-        decode_policy(self.part(self.parts.policy.as_ref()?)).ok()
+        let mut buffer = [0; PolicyName::MAX_LEN];
+        let policy = Decoded::new(policy).write(&mut buffer)?;
+        PolicyName::new(core::str::from_utf8(policy).ok()?).ok()
     }
 
     /// `true` from the expiry on.
@@ -317,14 +321,6 @@ fn decode_signature(text: &str) -> Option<[u8; Tag::LEN]> {
     base64::decode_32(Decoded::new(text).write(&mut buffer)?)
 }
 
-fn decode_policy(text: &str) -> Result<PolicyName, NameError> {
-    let mut buffer = [0; PolicyName::MAX_LEN + 1];
-    let decoded = Decoded::new(text).write(&mut buffer);
-    // What does not fit, or is not text, is refused as the encoded text would be: as too long, or
-    // for its first character that is not allowed.
-    PolicyName::new(decoded.and_then(|bytes| core::str::from_utf8(bytes).ok()).unwrap_or(text))
-}
-
 /// A percent-encoded text decoded once, for display.
 struct Plain<'a>(&'a str);
 
@@ -432,7 +428,7 @@ pub enum TokenParseError {
     ExpiryNotCanonical,
     /// The policy name, decoded, is not one.
     #[error("skn: {0}")]
-    InvalidPolicyName(#[source] NameError),
+    InvalidPolicyName(NameError),
 }
 
 /// Why a token is not accepted.

@@ -162,14 +162,15 @@ enum Text<'a> {
 }
 
 impl<'a> SecretText<'a> {
-    pub(crate) const fn borrowed(text: &'a str) -> Self {
+    /// Lends a text; wiping it is up to its owner.
+    pub const fn borrowed(text: &'a str) -> Self {
         Self(Text::Borrowed(text))
     }
 
-    /// Takes a text over; from now on it is wiped on drop. It must not have grown on the way: a
-    /// `String` that grows leaves its old content in freed memory.
+    /// Takes a text over, to be wiped on drop. A `String` that grew on the way has left its old content
+    /// in freed memory, where this cannot reach it.
     #[cfg(feature = "alloc")]
-    pub(crate) const fn owned(text: String) -> Self {
+    pub const fn owned(text: String) -> Self {
         Self(Text::Owned(text))
     }
 
