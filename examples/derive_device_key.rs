@@ -11,6 +11,7 @@ use std::process::ExitCode;
 
 use clap::{Arg, ArgMatches, Command, value_parser};
 use hubward::{GroupKey, RegistrationId};
+use zeroize::Zeroizing;
 
 mod support;
 
@@ -39,6 +40,7 @@ fn command() -> Command {
                 .long("registration-id")
                 .value_name("ID")
                 .required(true)
+                .allow_hyphen_values(true)
                 .help("Registration ID of the device, exactly as it will be registered"),
         )
 }
@@ -53,6 +55,7 @@ fn derive(matches: &ArgMatches) -> Result<ExitCode, String> {
     let group_key = GroupKey::from_base64(&text).map_err(|error| format!("{source}: {error}"))?;
     let device_key =
         group_key.derive_device_key(&registration).map_err(|error| error.to_string())?;
-    println!("{}", device_key.expose_base64().expose_text());
+    let line = Zeroizing::new(format!("{}\n", device_key.expose_base64().expose_text()));
+    support::print(&line)?;
     Ok(ExitCode::SUCCESS)
 }

@@ -41,14 +41,15 @@ fn command() -> Command {
                 .value_name("PATH")
                 .requires("resource")
                 .value_parser(value_parser!(PathBuf))
-                .help("File with the key, in base64, that the token should be signed with"),
+                .help("File with the key, in base64, that the token should be signed with; needs --resource"),
         )
         .arg(
             Arg::new("resource")
                 .long("resource")
                 .value_name("URI")
                 .requires("key")
-                .help("Resource that the token should cover: host/devices/ID, not percent-encoded"),
+                .help("Resource that the token should cover, host/devices/ID, not percent-encoded; needs \
+                     --verify-key-file"),
         )
 }
 
@@ -69,47 +70,40 @@ fn inspect(matches: &ArgMatches) -> Result<ExitCode, String> {
         _ => None,
     };
 
-    if matches.get_flag("json") {
-        print_json(&token, now.ok(), verdict.as_ref());
-    } else {
-        print_lines(&token, now.ok(), verdict.as_ref());
-    }
+    let report = if matches.get_flag("json") { json } else { lines };
+    support::print(&report(&token, now.ok(), verdict.as_ref()))?;
     Ok(if matches!(verdict, Some(Err(_))) { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
 
-fn print_lines(
-    token: &SasToken<'_>,
-    now: Option<UnixTime>,
-    verdict: Option<&Result<(), TokenVerifyError>>,
-) {
-    println!("resource  {}", token.resource());
-    match token.policy_name() {
-        Some(policy) => println!("policy    {policy}"),
-        None => println!("policy    none: signed with the key of the resource itself"),
-    }
-    println!("expiry    {} ({})", token.expiry(), token.expiry().as_secs());
-    match now {
-        None => println!("state     unknown: the clock of this machine is not set"),
+type Verdict = Result<(), TokenVerifyError>;
+
+fn lines(token: &SasToken<'_>, now: Option<UnixTime>, verdict: Option<&Verdict>) -> String {
+    let policy = match token.policy_name() {
+        Some(policy) => policy.to_string(),
+        None => "none: for the key of the resource itself".to_owned(),
+    };
+    let state = match now {
+        None => "unknown: the clock of this machine is not set".to_owned(),
         Some(now) if token.is_expired_at(now) => {
-            println!(
-                "state     expired {} ago",
-                span(now.saturating_duration_since(token.expiry()))
-            );
+            format!("expired {} ago", span(now.saturating_duration_since(token.expiry())))
         }
-        Some(now) => println!("state     valid for another {}", span(token.expires_in(now))),
-    }
-    match verdict {
-        None => println!("verified  no: no key was given"),
-        Some(Ok(())) => println!("verified  yes: signed with this key, and covers the resource"),
-        Some(Err(error)) => println!("verified  no: {error}"),
-    }
+        Some(now) => format!("valid for another {}", span(token.expires_in(now))),
+    };
+    let verified = match verdict {
+        None => "not checked: no key was given".to_owned(),
+        Some(Ok(())) => "yes: signed with this key, and covers the resource".to_owned(),
+        Some(Err(error)) => format!("no: {error}"),
+    };
+    format!(
+        "resource  {}\npolicy    {policy}\nexpiry    {} ({})\nstate     {state}\n\
+         verified  {verified}\n",
+        token.resource(),
+        token.expiry(),
+        token.expiry().as_secs(),
+    )
 }
 
-fn print_json(
-    token: &SasToken<'_>,
-    now: Option<UnixTime>,
-    verdict: Option<&Result<(), TokenVerifyError>>,
-) {
+fn json(token: &SasToken<'_>, now: Option<UnixTime>, verdict: Option<&Verdict>) -> String {
     let object = json!({
         "resource": token.resource().to_string(),
         "policy": token.policy_name().map(|policy| policy.to_string()),
@@ -120,7 +114,7 @@ fn print_json(
         "verified": verdict.map(Result::is_ok),
         "reason": verdict.and_then(|verdict| verdict.as_ref().err()).map(ToString::to_string),
     });
-    println!("{object}");
+    format!("{object}\n")
 }
 
 /// A span in its two largest units.

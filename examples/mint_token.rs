@@ -78,16 +78,18 @@ fn mint(matches: &ArgMatches) -> Result<ExitCode, String> {
     let token = token.map_err(|error| error.to_string())?;
 
     if source == NOWHERE {
-        eprintln!(
+        support::say(&format!(
             "mint_token: no connection string is given: this token is for a demonstration device \
              that does not exist; use {FILE} or {VARIABLE}"
-        );
+        ));
     }
     // Any expiry is minted; whether it is past only a clock that knows the time can tell.
     if now.is_ok_and(|now| token.is_expired_at(now)) {
-        eprintln!("mint_token: warning: the token has expired already, at {}", token.expiry());
+        let expiry = token.expiry();
+        support::say(&format!("mint_token: warning: the token has expired already, at {expiry}"));
     }
-    println!("{}", token.expose_token());
+    let line = Zeroizing::new(format!("{}\n", token.expose_token()));
+    support::print(&line)?;
     Ok(ExitCode::SUCCESS)
 }
 

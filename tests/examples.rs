@@ -207,7 +207,7 @@ fn inspect_shows_everything_but_the_signature() {
         "none",
         "2025-01-01T00:00:00Z (1735689600)",
         "expired",
-        "no key was given",
+        "not checked: no key was given",
     ] {
         assert!(stdout.contains(part), "{part}: {stdout}");
     }

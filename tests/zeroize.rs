@@ -545,7 +545,7 @@ fn refused_connection_strings_are_wiped() {
     let too_long =
         format!("HostName=h;DeviceId=d;SharedAccessKey={}", KEY_TEXT.replace('=', "A").repeat(10));
     type Expected = fn(&E) -> bool;
-    let cases: [(String, Expected); 18] = [
+    let cases: [(String, Expected); 19] = [
         (format!("{base};DeviceId="), |e| matches!(e, E::EmptyValue { .. })),
         (format!("DeviceId=d;{key}"), |e| matches!(e, E::MissingField { .. })),
         (format!("HostName=h;{key}"), |e| matches!(e, E::MissingField { .. })),
@@ -556,8 +556,9 @@ fn refused_connection_strings_are_wiped() {
         (format!("{base};Key={KEY_TEXT}"), |e| matches!(e, E::UnknownField { .. })),
         (format!("{base};{}", &KEY_TEXT[..43]), |e| matches!(e, E::MissingEqualsSign { .. })),
         // A key that was pasted alone looks like a field name without a value.
-        (KEY_TEXT.to_owned(), |e| matches!(e, E::UnknownField { .. })),
-        (KEY_TEXT[..43].to_owned(), |e| matches!(e, E::MissingEqualsSign { .. })),
+        (KEY_TEXT.to_owned(), |e| matches!(e, E::NotAConnectionString)),
+        (KEY_TEXT[..43].to_owned(), |e| matches!(e, E::NotAConnectionString)),
+        (format!("Endpoint=sb://h/;SharedAccessKeyName=p;{key}"), |e| matches!(e, E::ServiceBus)),
         (format!("HostName=h;DeviceId=d;RepositoryId={KEY_TEXT}"), |e| {
             matches!(e, E::MissingAuthentication)
         }),

@@ -3,7 +3,7 @@
 
 use std::ffi::OsString;
 use std::fs::File;
-use std::io::{ErrorKind, Read};
+use std::io::{ErrorKind, Read, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -23,7 +23,7 @@ pub(crate) fn run(
     {
         Ok(code) => code,
         Err(message) => {
-            eprintln!("{name}: {message}");
+            say(&format!("{name}: {message}"));
             ExitCode::from(2)
         }
     }
@@ -34,19 +34,16 @@ pub(crate) fn run(
 fn arguments(command: Command) -> Result<Option<ArgMatches>, String> {
     use clap::error::ErrorKind;
 
-    const REFUSED: &str = "an argument is not known (see --help); a key, token or connection string \
-                           is never taken as an argument, because every user of the machine could \
-                           read it in `ps`";
+    const SECRET: &str = "a key, token or connection string is never taken as an argument, because \
+                          every user of the machine could read it in `ps`";
+    let unknown = || format!("an argument is not known (see --help); {SECRET}");
     if std::env::args_os().skip(1).any(|argument| is_secret(&argument)) {
-        return Err(REFUSED.to_owned());
+        return Err(SECRET.to_owned());
     }
     match command.try_get_matches() {
         Ok(matches) => Ok(Some(matches)),
         Err(error) => match error.kind() {
-            ErrorKind::DisplayHelp => {
-                print!("{error}");
-                Ok(None)
-            }
+            ErrorKind::DisplayHelp => print(&error.to_string()).map(|()| None),
             ErrorKind::ArgumentConflict => {
                 Err("an option is given twice, or two exclude each other (see --help)".to_owned())
             }
@@ -54,12 +51,27 @@ fn arguments(command: Command) -> Result<Option<ArgMatches>, String> {
                 Err("an option lacks its value (see --help)".to_owned())
             }
             ErrorKind::MissingRequiredArgument => {
-                Err("an option that is needed is missing (see --help)".to_owned())
+                Err("an option that is needed, or needed by another, is missing (see --help)"
+                    .to_owned())
             }
             ErrorKind::InvalidUtf8 => Err("an argument is not UTF-8".to_owned()),
-            _ => Err(REFUSED.to_owned()),
+            _ => Err(unknown()),
         },
     }
+}
+
+/// Writes to standard output; what cannot be written is bad input too.
+pub(crate) fn print(text: &str) -> Result<(), String> {
+    let mut output = std::io::stdout().lock();
+    output
+        .write_all(text.as_bytes())
+        .and_then(|()| output.flush())
+        .map_err(|error| format!("standard output cannot be written: {}", reason(&error)))
+}
+
+/// Writes a line to standard error, if there is one.
+pub(crate) fn say(text: &str) {
+    let _ = writeln!(std::io::stderr(), "{text}");
 }
 
 /// `true` for what is a secret wherever it stands, the value of an option included.
@@ -96,6 +108,9 @@ fn read(source: impl Read) -> std::io::Result<Zeroizing<Vec<u8>>> {
 fn text(mut bytes: Zeroizing<Vec<u8>>) -> Result<Zeroizing<String>, &'static str> {
     if bytes.starts_with(b"\xFF\xFE") || bytes.starts_with(b"\xFE\xFF") {
         return Err("is UTF-16: save it as UTF-8");
+    }
+    if bytes.contains(&0) {
+        return Err("is UTF-16 or binary: save it as UTF-8");
     }
     if std::str::from_utf8(&bytes).is_err() {
         return Err("is not UTF-8");

@@ -138,6 +138,7 @@ fn covers(sr: &str, uri: &str, host: Option<usize>) -> bool {
     let segments: Vec<&[u8]> = sr.split(is_slash).collect();
     let expected: Vec<&[u8]> = uri.as_bytes().split(is_slash).collect();
     segments.len() <= expected.len()
+        && host.is_none_or(|host| segments.len() > host)
         && segments.iter().zip(expected).enumerate().all(|(index, (segment, expected))| {
             *segment == expected || (Some(index) == host && segment.eq_ignore_ascii_case(expected))
         })

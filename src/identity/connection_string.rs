@@ -278,8 +278,6 @@ impl<'a> ConnectionString<'a> {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn expose_connection_string(&self) -> Result<SecretText<'static>, ConnectionStringError> {
-        use core::fmt::Write as _;
-
         for (field, value) in self.public_fields() {
             if value.contains(';') {
                 return Err(ConnectionStringError::NotRepresentable { field });
@@ -301,13 +299,17 @@ impl<'a> ConnectionString<'a> {
         }
 
         // The text must not grow once the secret is in it: it is given its full length first.
-        let mut without_secret = String::new();
-        // Writing to a `String` does not fail.
-        let _ = self.write_public(&mut without_secret);
-        let mut text =
-            String::with_capacity(without_secret.len() + field.name().len() + 2 + secret.len());
-        let _ = write!(text, "{without_secret}{}=", field.name());
-        text.push_str(secret);
+        let fields = || self.public_fields().chain([(field, secret)]);
+        let len = fields().map(|(field, value)| field.name().len() + value.len() + 2).sum();
+        let mut text = String::with_capacity(len);
+        for (field, value) in fields() {
+            if !text.is_empty() {
+                text.push(';');
+            }
+            text.push_str(field.name());
+            text.push('=');
+            text.push_str(value);
+        }
         Ok(SecretText::owned(text))
     }
 }
@@ -334,16 +336,20 @@ impl ConnectionString<'_> {
         .into_iter()
         .flatten()
     }
-
-    fn write_public(&self, out: &mut impl fmt::Write) -> fmt::Result {
-        self.public_fields().try_for_each(|(field, value)| write!(out, "{}={value};", field.name()))
-    }
 }
 
-/// The fields in order, the secret as `<redacted>`.
+/// The fields in order, the secret as `<redacted>`; a `;` in an ID, which no reader of connection
+/// strings could tell from the end of the field, as `\;`.
 impl fmt::Display for ConnectionString<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.write_public(f)?;
+        for (field, value) in self.public_fields() {
+            write!(f, "{}=", field.name())?;
+            for (index, part) in value.split(';').enumerate() {
+                f.write_str(if index == 0 { "" } else { "\\;" })?;
+                f.write_str(part)?;
+            }
+            f.write_str(";")?;
+        }
         let field = self.authentication.field();
         let value = if field == Field::X509 { "true" } else { REDACTED };
         write!(f, "{}={value}", field.name())
@@ -453,7 +459,11 @@ impl<'a> Fields<'a> {
         for (index, segment) in text.split(';').enumerate() {
             let segment_number = index + 1;
             let Some((name, value)) = segment.split_once('=') else {
-                return Err(ConnectionStringError::MissingEqualsSign { segment: segment_number });
+                return Err(if has_known_field(text) {
+                    ConnectionStringError::MissingEqualsSign { segment: segment_number }
+                } else {
+                    ConnectionStringError::NotAConnectionString
+                });
             };
             if let Some(seen) = IGNORED.iter().position(|ignored| *ignored == name) {
                 let twice = ignored.get_mut(seen).map(|seen| core::mem::replace(seen, true));
@@ -465,10 +475,7 @@ impl<'a> Fields<'a> {
                 continue;
             }
             let Some(field) = Field::from_name(name) else {
-                return Err(ConnectionStringError::UnknownField {
-                    segment: segment_number,
-                    similar: Field::similar_to(name),
-                });
+                return Err(unknown(text, segment_number, name));
             };
             if value.is_empty() {
                 return Err(ConnectionStringError::EmptyValue { field });
@@ -521,6 +528,25 @@ impl<'a> Fields<'a> {
     }
 }
 
+/// What to say about a field that is none: whether the text is a connection string at all, and of
+/// which service.
+fn unknown(text: &str, segment: usize, name: &str) -> ConnectionStringError {
+    if name == "Endpoint" {
+        ConnectionStringError::ServiceBus
+    } else if has_known_field(text) {
+        ConnectionStringError::UnknownField { segment, similar: Field::similar_to(name) }
+    } else {
+        ConnectionStringError::NotAConnectionString
+    }
+}
+
+/// `true` if any segment has the name of a field, or one that was meant for it.
+fn has_known_field(text: &str) -> bool {
+    text.split(';')
+        .filter_map(|segment| segment.split_once('='))
+        .any(|(name, _)| Field::similar_to(name).is_some())
+}
+
 /// Tokens are read by `sas`; here is looked only at the beginning, and that nothing is in them that
 /// would not come back from a connection string.
 fn looks_like_token(text: &str) -> bool {
@@ -545,6 +571,17 @@ pub enum ConnectionStringError {
     /// Nothing but whitespace.
     #[error("the connection string is empty")]
     Empty,
+    /// No field of it has a name that a connection string has: a key alone, or another file.
+    #[error(
+        "not a connection string: one looks like HostName=…;DeviceId=…;SharedAccessKey=…, on one line"
+    )]
+    NotAConnectionString,
+    /// A connection string of Event Hubs or Service Bus, which begins with `Endpoint=`.
+    #[error(
+        "Endpoint belongs to Event Hubs or Service Bus: take the connection string apart and use \
+         `SasSigner::for_service_bus`"
+    )]
+    ServiceBus,
     /// A field without a value.
     #[error("{field} has no value")]
     EmptyValue {
@@ -605,8 +642,8 @@ pub enum ConnectionStringError {
     X509NotTrue,
     /// The key is not canonical base64 with padding.
     #[error(
-        "SharedAccessKey is not canonical base64 with padding: copy the whole key, including any \
-         `=` at its end"
+        "SharedAccessKey is not canonical base64 with padding: copy the whole key, with any `=` at \
+         its end and without spaces"
     )]
     KeyNotBase64,
     /// The key decodes to more bytes than any key of the service has.
@@ -618,7 +655,7 @@ pub enum ConnectionStringError {
     /// `SharedAccessSignature` does not hold a token.
     #[error(
         "SharedAccessSignature does not hold a token: tokens begin with `SharedAccessSignature` and \
-         one space, and are printable ASCII"
+         one space, and have no other"
     )]
     NotAToken,
     /// A host, ID or policy name that is not one.
@@ -643,7 +680,10 @@ struct SimilarField(Option<Field>);
 impl fmt::Display for SimilarField {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0 {
-            Some(field) => write!(f, "; if {field} is meant, write it exactly so, without spaces"),
+            Some(field) => write!(
+                f,
+                "; if {field} is meant, write it exactly so, without spaces, quotes or a byte-order mark"
+            ),
             None => f.write_str("; remove it"),
         }
     }

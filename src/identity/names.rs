@@ -36,7 +36,9 @@ impl NameKind {
     /// What may stand in such a name, for people.
     const fn alphabet(self) -> &'static str {
         match self {
-            Self::HubHost => "letters, digits, `-`, `_`, and `.` between labels",
+            Self::HubHost => {
+                "letters, digits, `-`, `_`, and `.` between labels, without scheme or port"
+            }
             Self::DeviceId | Self::ModuleId => {
                 "letters, digits, and any of - : . + % _ # * ? ! ( ) , = @ ; $ '"
             }

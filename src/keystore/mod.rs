@@ -165,8 +165,8 @@ pub enum KeyError {
     Empty,
     /// The text of a key is not canonical base64 with padding.
     #[error(
-        "the key is not canonical base64 with padding: copy the whole key, including any `=` at its \
-         end"
+        "the key is not canonical base64 with padding: copy the whole key, with any `=` at its end \
+         and without spaces"
     )]
     NotBase64,
     /// More bytes than any key of the service has.

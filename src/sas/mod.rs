@@ -2,7 +2,8 @@
 //!
 //! A token says *where* (`sr`, a [`ResourceUri`]), *until when* (`se`, a [`UnixTime`]), perhaps *by
 //! which policy* (`skn`, a [`PolicyName`]), and proves it (`sig`): base64 of HMAC-SHA256, under the
-//! decoded key, over the `sr` text exactly as sent, a line feed, and the decimal expiry.
+//! decoded key (for Event Hubs and Service Bus under the key's text), over the `sr` text exactly as
+//! sent, a line feed, and the decimal expiry.
 //!
 //! ```text
 //! SharedAccessSignature sr=contoso.azure-devices.net%2Fdevices%2Fpump-7&sig=…%3D&se=1735689600

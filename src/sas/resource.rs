@@ -204,17 +204,21 @@ impl ResourceUri {
     /// decoded once, is a beginning of this URI by whole segments. Hosts compare without regard to
     /// case, everything else exactly.
     pub(super) fn is_covered_by(&self, sr: &str) -> bool {
+        // What ends before the host, a mere scheme, names nothing.
+        let names_a_host =
+            self.host_segment.is_none_or(|host| Segments::new(sr).nth(host).is_some());
         let mut expected = Segments::new(self.as_encoded());
-        Segments::new(sr).enumerate().all(|(index, segment)| {
-            expected.next().is_some_and(|expected| {
-                if Some(index) == self.host_segment {
-                    let lower = |byte: u8| byte.to_ascii_lowercase();
-                    segment.map(lower).eq(expected.map(lower))
-                } else {
-                    segment.eq(expected)
-                }
+        names_a_host
+            && Segments::new(sr).enumerate().all(|(index, segment)| {
+                expected.next().is_some_and(|expected| {
+                    if Some(index) == self.host_segment {
+                        let lower = |byte: u8| byte.to_ascii_lowercase();
+                        segment.map(lower).eq(expected.map(lower))
+                    } else {
+                        segment.eq(expected)
+                    }
+                })
             })
-        })
     }
 
     fn iot(first: &str, segments: &[&str]) -> Self {
@@ -438,6 +442,10 @@ mod tests {
         assert!(entity.is_covered_by("sb%3a%2f%2fns.EXAMPLE%2fHub"));
         assert!(!entity.is_covered_by("sb%3a%2f%2fns.EXAMPLE%2fhub"));
         assert!(!entity.is_covered_by("ns.example/Hub"));
+        for no_host in ["sb:", "sb%3A", "sb:/", "sb%3a%2f"] {
+            assert!(!entity.is_covered_by(no_host), "{no_host}");
+        }
+        assert!(entity.is_covered_by("sb://ns.example"));
         // What looks like a scheme but stands in the path is part of the path.
         let path = ResourceUri::service_bus("Ns.example/x://-Y-").unwrap();
         assert!(path.is_covered_by("ns.EXAMPLE/x://-Y-"));

@@ -42,7 +42,10 @@ const REGISTRATION_POLICY: &str = "registration";
 /// Makes tokens: one key, one resource, any number of expiries.
 ///
 /// Key and resource are prepared once. A key in memory is turned into block states
-/// ([`MacKey::prepare`]) and let go; any other key is kept and asked for each token.
+/// ([`MacKey::prepare`]) and let go; any other key is kept and asked for each token. To use one key for
+/// several signers, give each a `&key` or an `Arc` of it.
+///
+/// Without the feature `alloc` a signer holds its texts inline, about 2 kB.
 ///
 /// # Examples
 ///
@@ -172,6 +175,10 @@ impl SasSigner {
 
 impl<K: MacKey> SasSigner<K> {
     /// A signer whose tokens name no policy: for the key of a device or module.
+    ///
+    /// Any resource of IoT Hub or DPS is taken, also one for which the service wants a policy named
+    /// (see the table of [`ResourceUri`]): for a registration in DPS use
+    /// [`SasSigner::for_registration`], for a hub or all its devices [`SasSigner::with_policy`].
     ///
     /// # Errors
     ///

@@ -165,6 +165,11 @@ impl<'a> SasToken<'a> {
     }
 
     /// `skn`, decoded once.
+    ///
+    /// # Security
+    ///
+    /// The name is not signed: whoever sends a token can write any policy into it. It may say which
+    /// key to look up; it means something only once the token verifies under that policy's key.
     pub fn policy_name(&self) -> Option<PolicyName> {
         let policy = self.part(self.parts.policy.as_ref()?);
         // It was a name when the token was made or parsed.
@@ -179,6 +184,18 @@ impl<'a> SasToken<'a> {
     }
 
     /// What is left of the token's life; zero once it has expired.
+    ///
+    /// # Examples
+    ///
+    /// Renew when less than a fifth of the lifetime is left:
+    ///
+    /// ```
+    /// # use core::time::Duration;
+    /// # use hubward::{SasToken, UnixTime};
+    /// fn is_due(token: &SasToken<'_>, lifetime: Duration, now: UnixTime) -> bool {
+    ///     token.expires_in(now) < lifetime / 5
+    /// }
+    /// ```
     pub const fn expires_in(&self, now: UnixTime) -> Duration {
         self.expiry.saturating_duration_since(now)
     }
@@ -241,6 +258,9 @@ impl<'a> SasToken<'a> {
     }
 
     /// [`SasToken::verify`] for Event Hubs and Service Bus, whose keys are used undecoded.
+    ///
+    /// A scheme is part of the text: `ns/hub` and `sb://ns/hub` do not cover each other. Build
+    /// `expected` with the scheme that the clients use, or judge once for each.
     ///
     /// # Errors
     ///

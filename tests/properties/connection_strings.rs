@@ -80,6 +80,10 @@ impl Parts {
         if let Some((_, secret)) = shown.last_mut().filter(|(name, _)| *name != "x509") {
             "<redacted>".clone_into(secret);
         }
+        // A `;` in an ID is not the end of the field, and is not shown as if it were.
+        for (_, value) in &mut shown {
+            *value = value.replace(';', "\\;");
+        }
         assert_eq!(connection.to_string(), join(&shown));
     }
 }

@@ -51,6 +51,8 @@ fn covers_by_segments(sr: &str, expected: &str, host: Option<usize>) -> bool {
     let given: Vec<&[u8]> = decoded.split(|byte| *byte == b'/').collect();
     let expected: Vec<&[u8]> = expected.as_bytes().split(|byte| *byte == b'/').collect();
     given.len() <= expected.len()
+        // What ends before the host, a mere scheme, names nothing.
+        && host.is_none_or(|host| given.len() > host)
         && given.iter().zip(&expected).enumerate().all(|(index, (given, expected))| {
             given == expected || host == Some(index) && given.eq_ignore_ascii_case(expected)
         })

@@ -108,7 +108,9 @@ fn connection_string_errors_say_what_is_wrong() {
                           cannot be written in a connection string, build the identity with \
                           `DeviceId::new` or `ModuleId::new`";
     let not_a_token = "SharedAccessSignature does not hold a token: tokens begin with \
-                       `SharedAccessSignature` and one space, and are printable ASCII";
+                       `SharedAccessSignature` and one space, and have no other";
+    let not_a_connection_string = "not a connection string: one looks like \
+                                   HostName=…;DeviceId=…;SharedAccessKey=…, on one line";
     let missing = |field| E::MissingField { field };
     let name = |field, error| E::InvalidName { field, error };
     let character = |kind, position| NameError::InvalidCharacter { kind, position };
@@ -171,26 +173,34 @@ fn connection_string_errors_say_what_is_wrong() {
             // A key pasted alone: what stands before its `=` is the key.
             (
                 parse("cAnArYcAnArYcAnArYcAnArYcAnArYcAnArYcAnArYc="),
-                E::UnknownField { segment: 1, similar: None },
-                "segment 1 has an unknown field name; remove it",
+                E::NotAConnectionString,
+                not_a_connection_string,
+            ),
+            (parse("cAnArY"), E::NotAConnectionString, not_a_connection_string),
+            (parse("# cAnArY;x;RepositoryId=1"), E::NotAConnectionString, not_a_connection_string),
+            (
+                parse("Endpoint=sb://cAnArY/;SharedAccessKeyName=cAnArY;SharedAccessKey=cAnArY"),
+                E::ServiceBus,
+                "Endpoint belongs to Event Hubs or Service Bus: take the connection string apart \
+                 and use `SasSigner::for_service_bus`",
             ),
             (
                 parse("HostName=h;deviceid=cAnArY"),
                 E::UnknownField { segment: 2, similar: Some(F::DeviceId) },
                 "segment 2 has an unknown field name; if DeviceId is meant, write it exactly so, \
-                 without spaces",
+                 without spaces, quotes or a byte-order mark",
             ),
             (
                 parse("HostName=h; SharedAccessKey =cAnArY"),
                 E::UnknownField { segment: 2, similar: Some(F::SharedAccessKey) },
                 "segment 2 has an unknown field name; if SharedAccessKey is meant, write it \
-                 exactly so, without spaces",
+                 exactly so, without spaces, quotes or a byte-order mark",
             ),
             (
                 parse("HostName=h;X509=true"),
                 E::UnknownField { segment: 2, similar: Some(F::X509) },
                 "segment 2 has an unknown field name; if x509 is meant, write it exactly so, \
-                 without spaces",
+                 without spaces, quotes or a byte-order mark",
             ),
             (parse("HostName=h;;"), E::MissingEqualsSign { segment: 2 }, no_equals_sign),
             (parse("HostName=h;cAnArY"), E::MissingEqualsSign { segment: 2 }, no_equals_sign),
@@ -241,7 +251,7 @@ fn connection_string_errors_say_what_is_wrong() {
                 parse("HostName=h;DeviceId=d;SharedAccessKey=cAnArY"),
                 E::KeyNotBase64,
                 "SharedAccessKey is not canonical base64 with padding: copy the whole key, \
-                 including any `=` at its end",
+                 with any `=` at its end and without spaces",
             ),
             (
                 parse(&too_long_by_one),
@@ -272,7 +282,7 @@ fn connection_string_errors_say_what_is_wrong() {
                 parse("HostName=https://cAnArY;DeviceId=d;x509=true"),
                 name(F::HostName, character(NameKind::HubHost, 5)),
                 "HostName: the host name has a character that is not allowed at byte 5; allowed \
-                 are letters, digits, `-`, `_`, and `.` between labels",
+                 are letters, digits, `-`, `_`, and `.` between labels, without scheme or port",
             ),
             (
                 parse(&long_host),
@@ -647,8 +657,8 @@ fn the_other_errors_say_what_is_wrong() {
     );
 
     use KeyError as K;
-    let not_base64 = "the key is not canonical base64 with padding: copy the whole key, including \
-                      any `=` at its end";
+    let not_base64 = "the key is not canonical base64 with padding: copy the whole key, with any \
+                      `=` at its end and without spaces";
     let key = |text: &str| SymmetricKey::from_base64(text).expect_err("it is wrong");
     check_messages(
         "KeyError",
@@ -683,7 +693,7 @@ fn the_other_errors_say_what_is_wrong() {
                 plain("h%2Fdevices%2FcAnArY"),
                 R::Name(NameError::InvalidCharacter { kind, position: 1 }),
                 "the host name has a character that is not allowed at byte 1; allowed are letters, \
-                 digits, `-`, `_`, and `.` between labels",
+                 digits, `-`, `_`, and `.` between labels, without scheme or port",
             ),
             (plain("h/cAnArY"), R::UnknownShape, unknown_shape),
             (
