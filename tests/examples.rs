@@ -302,6 +302,34 @@ fn derive_gives_the_documented_key() {
     refused(&[&id[..], &[group]].concat(), "", "could read it in `ps`");
 }
 
+/// A disk that is full, or a reader that went away, is told and not panicked about.
+#[cfg(target_os = "linux")]
+#[test]
+fn output_that_cannot_be_written_is_an_error() {
+    let full = || fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+    for arguments in [&[][..], &["--help"]] {
+        let output = Command::new(example("mint_token"))
+            .args(arguments)
+            .env(VARIABLE, DEVICE)
+            .stdout(full())
+            .output()
+            .unwrap();
+        let stderr = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(2), "{stderr}");
+        assert_eq!(stderr.lines().count(), 1, "{stderr}");
+        assert!(stderr.contains("standard output cannot be written"), "{stderr}");
+    }
+    // Standard error is for people: the token does not depend on it.
+    let output = Command::new(example("mint_token"))
+        .args(["--expiry", EXPIRY])
+        .env(VARIABLE, DEVICE)
+        .stderr(full())
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(0));
+    assert_eq!(String::from_utf8(output.stdout).unwrap(), format!("{TOKEN}\n"));
+}
+
 #[test]
 fn help_is_no_error() {
     for name in ["mint_token", "inspect_token", "derive_device_key"] {
