@@ -64,7 +64,7 @@ fn inspect(matches: &ArgMatches) -> Result<ExitCode, String> {
             let (source, text) = support::read_secret(Some((KEY_FILE, path)))?;
             let key =
                 SymmetricKey::from_base64(&text).map_err(|error| format!("{source}: {error}"))?;
-            let now = now.map_err(|error| error.to_string())?;
+            let now = now.clone().map_err(|error| error.to_string())?;
             Some(token.verify(&key, &resource, now, Duration::ZERO))
         }
         _ => None,

@@ -73,7 +73,7 @@ fn mint(matches: &ArgMatches) -> Result<ExitCode, String> {
     let now = SystemClock.now();
     let token = match expiry {
         Some(expiry) => signer.sign(UnixTime::from_secs(expiry)),
-        None => signer.sign_for(lifetime, now.map_err(|error| error.to_string())?),
+        None => signer.sign_for(lifetime, now.clone().map_err(|error| error.to_string())?),
     };
     let token = token.map_err(|error| error.to_string())?;
 

@@ -38,6 +38,11 @@ impl OtherError {
     }
 }
 
+// What is kept is only displayed: a panic elsewhere cannot leave it half changed. Without these, the
+// feature `alloc` would take the traits away from every error that can carry a cause.
+impl core::panic::UnwindSafe for OtherError {}
+impl core::panic::RefUnwindSafe for OtherError {}
+
 impl PartialEq for OtherError {
     fn eq(&self, other: &Self) -> bool {
         match (&self.0, &other.0) {

@@ -40,10 +40,10 @@
 //!
 //! | feature | adds | without it |
 //! |---|---|---|
-//! | `std` (the only default) | `alloc`, [`SystemClock`] | `#![no_std]` |
-//! | `alloc` | owned forms, [`SasSigner::sign`], `Arc` and `Box` handles, secrets behind a `Box` | names, borrowing [`ConnectionString`], [`SymmetricKey`], [`GroupKey`], [`ResourceUri`], [`SasSigner::sign_into`], borrowing [`SasToken`], verification: no allocator needed |
+//! | `std` (the only default) | `alloc`, `SystemClock` | `#![no_std]` |
+//! | `alloc` | owned forms, `SasSigner::sign`, `Arc` and `Box` handles, secrets behind a `Box` | names, borrowing [`ConnectionString`], [`SymmetricKey`], [`GroupKey`], [`ResourceUri`], [`SasSigner::sign_into`], borrowing [`SasToken`], verification: no allocator needed |
 //!
-//! Features only add. Everything that takes the time takes it as an argument; [`SystemClock`] is the
+//! Features only add. Everything that takes the time takes it as an argument; `SystemClock` is the
 //! only reader of the operating system's clock.
 
 #![no_std]
@@ -84,7 +84,39 @@ pub use identity::{
     PolicyName, RegistrationId,
 };
 pub use keystore::{KeyError, MacKey, SymmetricKey};
-pub use sas::{GroupKey, ResourceUri, SAS_TOKEN_MAX, SasError, SasSigner, SasToken};
+pub use sas::{GroupKey, ResourceUri, SAS_TOKEN_MAX, SasError, SasSigner, SasToken, ServiceBusKey};
 #[cfg(feature = "std")]
 pub use time::SystemClock;
 pub use time::{Clock, FixedClock, TimeError, UnixTime};
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use core::panic::{RefUnwindSafe, UnwindSafe};
+
+    /// What every feature set must keep: values go to other threads and survive a panic.
+    const fn is_portable<T: Send + Sync + Unpin + UnwindSafe + RefUnwindSafe>() {}
+
+    const _: () = {
+        is_portable::<ConnectionString<'static>>();
+        is_portable::<ConnectionStringError>();
+        is_portable::<DeviceId>();
+        is_portable::<GroupKey>();
+        is_portable::<HubHost>();
+        is_portable::<KeyError>();
+        is_portable::<OtherError>();
+        is_portable::<PolicyName>();
+        is_portable::<ResourceUri>();
+        is_portable::<SasError>();
+        is_portable::<SasSigner>();
+        is_portable::<SasToken<'static>>();
+        is_portable::<ServiceBusKey>();
+        is_portable::<SymmetricKey>();
+        is_portable::<keystore::PreparedMac>();
+        is_portable::<keystore::Tag>();
+        is_portable::<sas::TokenParseError>();
+        is_portable::<sas::TokenVerifyError>();
+        is_portable::<secret::SecretBytes>();
+        is_portable::<secret::SecretText<'static>>();
+    };
+}

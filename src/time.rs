@@ -4,12 +4,17 @@
 //! holds a [`Clock`]. A clock can answer that it does not know the time: a device that boots in 1970
 //! gets [`TimeError::ClockUnknown`], never a token that expired decades ago.
 //!
-//! [`SystemClock`] is the only reader of the operating system's clock in this crate.
+//! `SystemClock` is the only reader of the operating system's clock in this crate.
 
 use core::fmt;
 use core::time::Duration;
 
 use thiserror::Error;
+
+#[cfg(feature = "alloc")]
+use alloc::{boxed::Box, sync::Arc};
+#[cfg(feature = "std")]
+use std::time::SystemTime;
 
 /// A moment: whole seconds since 1970-01-01T00:00:00Z, leap seconds not counted (POSIX time), which
 /// is what the `se` field of a SAS token holds.
@@ -70,7 +75,7 @@ impl UnixTime {
     /// # Errors
     ///
     /// [`TimeError::ClockUnknown`] if `self` is earlier than `floor`.
-    pub const fn not_before(self, floor: Self) -> Result<Self, TimeError> {
+    pub const fn believed_from(self, floor: Self) -> Result<Self, TimeError> {
         if self.0 < floor.0 {
             return Err(TimeError::ClockUnknown { now: self, floor });
         }
@@ -134,10 +139,34 @@ pub struct SystemClock;
 #[cfg(feature = "std")]
 impl Clock for SystemClock {
     fn now(&self) -> Result<UnixTime, TimeError> {
-        // A clock before 1970 is as unset as one that shows 1970.
-        let since_epoch =
-            std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
-        UnixTime::from_secs(since_epoch.as_secs()).not_before(UnixTime::BUILD_FLOOR)
+        believed(SystemTime::now())
+    }
+}
+
+#[cfg(feature = "std")]
+fn believed(now: SystemTime) -> Result<UnixTime, TimeError> {
+    // A clock before 1970 is as unset as one that shows 1970.
+    let since_epoch = now.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    UnixTime::from_secs(since_epoch.as_secs()).believed_from(UnixTime::BUILD_FLOOR)
+}
+
+impl<C: Clock + ?Sized> Clock for &C {
+    fn now(&self) -> Result<UnixTime, TimeError> {
+        (**self).now()
+    }
+}
+
+#[cfg(feature = "alloc")]
+impl<C: Clock + ?Sized> Clock for Box<C> {
+    fn now(&self) -> Result<UnixTime, TimeError> {
+        (**self).now()
+    }
+}
+
+#[cfg(feature = "alloc")]
+impl<C: Clock + ?Sized> Clock for Arc<C> {
+    fn now(&self) -> Result<UnixTime, TimeError> {
+        (**self).now()
     }
 }
 
@@ -178,7 +207,7 @@ impl Clock for FixedClock {
 }
 
 /// Why a clock gave no moment.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum TimeError {
     /// The clock shows a moment before the floor: it was not set since the device booted.
@@ -232,8 +261,22 @@ mod tests {
     #[test]
     fn the_floor_itself_is_believed() {
         let floor = UnixTime::BUILD_FLOOR;
-        assert_eq!(floor.not_before(floor), Ok(floor));
+        assert_eq!(floor.believed_from(floor), Ok(floor));
         let now = UnixTime::from_secs(floor.as_secs() - 1);
-        assert_eq!(now.not_before(floor), Err(TimeError::ClockUnknown { now, floor }));
+        assert_eq!(now.believed_from(floor), Err(TimeError::ClockUnknown { now, floor }));
+    }
+
+    #[cfg(feature = "std")]
+    #[test]
+    fn the_system_clock_is_believed_from_the_floor_on() {
+        let epoch = SystemTime::UNIX_EPOCH;
+        let floor = UnixTime::BUILD_FLOOR;
+        let at = |seconds| believed(epoch + Duration::from_secs(seconds));
+        let unknown = |now| Err(TimeError::ClockUnknown { now: UnixTime::from_secs(now), floor });
+        assert_eq!(believed(epoch - Duration::from_secs(1)), unknown(0));
+        assert_eq!(at(0), unknown(0));
+        assert_eq!(at(floor.as_secs() - 1), unknown(floor.as_secs() - 1));
+        assert_eq!(at(floor.as_secs()), Ok(floor));
+        assert_eq!(at(4_000_000_000), Ok(UnixTime::from_secs(4_000_000_000)));
     }
 }

@@ -712,3 +712,40 @@ fn every_public_type_is_on_a_list() {
         assert!(public.iter().any(|public| public == name), "there is no `{name}`");
     }
 }
+
+/// Secrets are compared by `constant_time_eq` and by nothing else, and that by `ctutils`: no test can
+/// see the difference from outside.
+#[test]
+fn secrets_are_compared_in_constant_time() {
+    let read = |path: &str| {
+        std::fs::read_to_string(format!("{}/src/{path}", env!("CARGO_MANIFEST_DIR"))).unwrap()
+    };
+    let body = |text: &str, start: &str| {
+        let (_, rest) = text.split_once(start).unwrap_or_else(|| panic!("no `{start}`"));
+        rest.split_once("\n}\n").expect("it ends").0.to_owned()
+    };
+    let secret = read("secret/mod.rs");
+    let equality = body(&secret, "pub(crate) fn constant_time_eq(a: &[u8], b: &[u8]) -> bool {");
+    assert_eq!(equality.trim(), "a.ct_eq(b).to_bool()");
+    for start in ["impl PartialEq for SecretBytes {", "impl PartialEq for SecretText<'_> {"] {
+        assert!(body(&secret, start).contains("constant_time_eq("), "{start}");
+    }
+    let keystore = read("keystore/mod.rs");
+    assert!(body(&keystore, "impl PartialEq for Tag {").contains("self.matches("));
+    assert!(body(&keystore, "impl Tag {").contains("constant_time_eq(&self.0, expected)"));
+    // The other secrets are made of these, and compare through them.
+    for (path, derived) in [
+        (
+            "keystore/symmetric.rs",
+            "#[derive(PartialEq, Eq)]\npub struct SymmetricKey(SecretBytes);",
+        ),
+        ("sas/derive.rs", "#[derive(PartialEq, Eq)]\npub struct GroupKey(SymmetricKey);"),
+        (
+            "sas/signer.rs",
+            "#[derive(PartialEq, Eq)]\npub struct ServiceBusKey(pub(super) SymmetricKey);",
+        ),
+        ("sas/token.rs", "        self.text == other.text\n"),
+    ] {
+        assert!(read(path).contains(derived), "{path}: {derived}");
+    }
+}

@@ -28,8 +28,8 @@ pub fn check(data: &[u8]) {
         }
         Err(error) => {
             assert!(model.is_none(), "refused although it is fine: {error}");
-            is_true(*error, text);
-            error_is_the_same_for_other_secrets(text, *error);
+            is_true(error, text);
+            error_is_the_same_for_other_secrets(text, error);
         }
     }
 }
@@ -188,12 +188,12 @@ fn hides_the_secret(text: &str, connection: &ConnectionString<'_>) {
 
 /// Whatever kinds of secrets there are, one of them brings the same error: so the error depends on the
 /// kind alone and nothing of the secret is in it, whatever the secret looks like.
-fn error_is_the_same_for_other_secrets(text: &str, error: ConnectionStringError) {
+fn error_is_the_same_for_other_secrets(text: &str, error: &ConnectionStringError) {
     let too_long = "A".repeat(352);
     let same = ["AAAA", "!", &too_long].iter().any(|key| {
         ["SharedAccessSignature x", "!"].iter().any(|token| {
             let other = ConnectionString::parse(&with_secrets(text, key, token)).map(|_| ());
-            other.is_err_and(|other| oracle::shown(&other) == oracle::shown(&error))
+            other.is_err_and(|other| oracle::shown(&other) == oracle::shown(error))
         })
     });
     assert!(same, "the error changes with the secret: {error:?}");
@@ -214,7 +214,7 @@ fn has_name(segments: &[&str]) -> bool {
 }
 
 /// An error that can be judged by itself says the truth.
-fn is_true(error: ConnectionStringError, text: &str) {
+fn is_true(error: &ConnectionStringError, text: &str) {
     let text = text.trim();
     let segments: Vec<&str> = text.strip_suffix(';').unwrap_or(text).split(';').collect();
     let names = |field: Field| -> &[&str] {
@@ -235,7 +235,7 @@ fn is_true(error: ConnectionStringError, text: &str) {
         pairs.filter(|(name, _)| names(field).contains(name)).map(|(_, value)| value).collect()
     };
     let key = || oracle::base64_decode(values(Field::SharedAccessKey)[0]);
-    match error {
+    match error.clone() {
         ConnectionStringError::Empty => assert_eq!(text, ""),
         ConnectionStringError::NotAConnectionString => assert!(!has_name(&segments)),
         ConnectionStringError::ServiceBus => {
@@ -244,12 +244,10 @@ fn is_true(error: ConnectionStringError, text: &str) {
         ConnectionStringError::EmptyValue { field } => assert!(values(field).contains(&"")),
         ConnectionStringError::MissingField { field } => assert!(values(field).is_empty()),
         ConnectionStringError::DuplicateField { field } => assert!(values(field).len() > 1),
-        ConnectionStringError::DuplicateIgnoredField { segment } => {
-            let name = |segment: &str| segment.split_once('=').map(|(name, _)| name.to_owned());
-            let this = name(segments[segment - 1]);
-            assert!(this.as_deref().is_some_and(|name| IGNORED.contains(&name)));
-            let before = &segments[..segment - 1];
-            assert!(before.iter().any(|segment| name(segment) == this));
+        ConnectionStringError::DuplicateIgnoredField { name } => {
+            assert!(IGNORED.contains(&name));
+            let pairs = segments.iter().filter_map(|segment| segment.split_once('='));
+            assert!(pairs.filter(|(own, _)| *own == name).count() > 1);
         }
         ConnectionStringError::UnknownField { segment, similar } => {
             let (name, _) = segments[segment - 1].split_once('=').expect("a field");

@@ -14,7 +14,7 @@ pub fn check(data: &[u8]) {
     macro_rules! names {
         ($($name:ident),*) => {$(
             let made = $name::new(text);
-            judge(NameKind::$name, text, made.as_ref().map($name::as_str).map_err(|error| *error));
+            judge(NameKind::$name, text, made.as_ref().map($name::as_str).map_err(Clone::clone));
             assert_eq!(text.parse::<$name>(), made);
             assert_eq!($name::try_from(text), made);
             if let Ok(name) = made {
@@ -68,12 +68,12 @@ fn judge(kind: NameKind, text: &str, made: Result<&str, NameError>) {
     assert_eq!(made.is_ok(), is_name(kind, text), "{kind}: {text:?}");
     match made {
         Ok(name) => assert_eq!(name, text),
-        Err(error) => is_true(kind, text, error),
+        Err(error) => is_true(kind, text, &error),
     }
 }
 
-fn is_true(expected: NameKind, text: &str, error: NameError) {
-    let of = match error {
+fn is_true(expected: NameKind, text: &str, error: &NameError) {
+    let of = match error.clone() {
         NameError::Empty { kind } => {
             assert_eq!(text, "");
             kind
@@ -142,7 +142,7 @@ fn resource(text: &str) {
                     IdScope::new(segment).err(),
                     RegistrationId::new(segment).err(),
                 ]
-                .contains(&Some(error))
+                .contains(&Some(error.clone()))
             };
             assert!(text.split('/').any(names), "{error}");
         }

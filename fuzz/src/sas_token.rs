@@ -33,7 +33,7 @@ pub fn check(data: &[u8]) {
         }
         Err(error) => {
             assert!(model.is_none(), "refused although it is fine: {error}");
-            is_true(error, text);
+            is_true(&error, text);
         }
     }
 }
@@ -282,7 +282,7 @@ fn our_own_comes_back(data: &[u8]) {
 }
 
 /// An error that can be judged by itself says the truth.
-fn is_true(error: TokenParseError, text: &str) {
+fn is_true(error: &TokenParseError, text: &str) {
     let fields = text.strip_prefix(oracle::TOKEN_PREFIX);
     let pairs: Vec<&str> = fields.unwrap_or_default().split('&').collect();
     let values = |field: SasField| -> Vec<&str> {
@@ -290,7 +290,7 @@ fn is_true(error: TokenParseError, text: &str) {
         pairs.filter(|(name, _)| *name == field.name()).map(|(_, value)| value).collect()
     };
     let decoded = |field| String::from_utf8(oracle::percent_decode(values(field)[0])).ok();
-    match error {
+    match error.clone() {
         TokenParseError::NotAToken => assert_eq!(fields, None),
         TokenParseError::InvalidCharacter { position } => {
             let prefix = oracle::TOKEN_PREFIX.len();

@@ -25,16 +25,10 @@ pub(crate) fn decode_secret(text: &str, out: &mut [u8]) -> Result<usize, Base64E
     Base64::decode(text, out).map(<[u8]>::len).map_err(|_| Base64Error::NotCanonical)
 }
 
-/// Encodes a secret without data-dependent branches; `None` where it does not fit.
-#[cfg(any(feature = "alloc", test))]
-pub(crate) fn encode_secret<'a>(bytes: &[u8], out: &'a mut [u8]) -> Option<&'a str> {
-    Base64::encode(bytes, out).ok()
-}
-
-/// Length of the text of `len` bytes.
+/// Encodes a secret without data-dependent branches, in one allocation of the full length.
 #[cfg(feature = "alloc")]
-pub(crate) const fn encoded_len(len: usize) -> usize {
-    len.div_ceil(3) * 4
+pub(crate) fn encode_secret(bytes: &[u8]) -> alloc::string::String {
+    Base64::encode_string(bytes)
 }
 
 /// Decodes a public 32-byte value; `None` if it is anything but canonical base64 of 32 bytes.
@@ -81,8 +75,8 @@ mod tests {
             let mut out = [0; 40];
             let len = decode_secret(&text, &mut out).unwrap();
             prop_assert_eq!(&out[..len], &bytes[..]);
-            let mut back = [0; 56];
-            prop_assert_eq!(encode_secret(&bytes, &mut back), Some(&text[..]));
+            #[cfg(feature = "alloc")]
+            prop_assert_eq!(&encode_secret(&bytes), &text);
             let expected: Option<[u8; 32]> = bytes.try_into().ok();
             prop_assert_eq!(decode_32(text.as_bytes()), expected);
         }

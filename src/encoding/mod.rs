@@ -3,6 +3,9 @@
 //! Nothing here allocates by itself: decoders write into a caller's `&mut [u8]`, encoders into a
 //! [`text::TextBuilder`] or a fixed array.
 
+/// How every token begins, the space included.
+pub(crate) const TOKEN_PREFIX: &str = "SharedAccessSignature ";
+
 pub(crate) mod base64;
 pub(crate) mod decimal;
 pub(crate) mod percent;

@@ -32,14 +32,14 @@ const TEXTS: [u32; 64] = {
 };
 
 /// Writes the text of `tag`, given as big-endian words, to the beginning of `out` and returns its
-/// length. What is behind the text is left alone.
+/// length. What is behind the text is left alone. `None` only if this file is wrong.
 #[expect(
     clippy::indexing_slicing,
     clippy::cast_possible_truncation,
     reason = "six bits index a table of 64"
 )]
 #[inline(always)]
-pub(crate) fn write(tag: [u32; 8], out: &mut [u8; MAX_LEN]) -> usize {
+pub(crate) fn write(tag: [u32; 8], out: &mut [u8; MAX_LEN]) -> Option<usize> {
     let [a, b, c, d, e, f, g, h] = tag.map(u64::from);
     let [a, b, c, d] = [a << 32 | b, c << 32 | d, e << 32 | f, g << 32 | h];
     // Ten sextets from the top bit down in each; in the last, 16 bits and two of filling.
@@ -50,20 +50,18 @@ pub(crate) fn write(tag: [u32; 8], out: &mut [u8; MAX_LEN]) -> usize {
         for place in 0..usize::min(10, CHARACTERS - 10 * index) {
             let text = TEXTS[(group >> (58 - 6 * place)) as usize & 0x3F];
             // Always four bytes: the next store overwrites what is too much.
-            put(text.to_le_bytes(), out, len);
+            put(text.to_le_bytes(), out, len)?;
             len += (text >> 30) as usize;
         }
     }
-    put(*b"%3D", out, len);
-    len + 3
+    put(*b"%3D", out, len)?;
+    Some(len + 3)
 }
 
 #[inline(always)]
-fn put<const N: usize>(bytes: [u8; N], out: &mut [u8; MAX_LEN], at: usize) {
-    // The bound is that of the longest text.
-    if let Some(room) = out.get_mut(at..).and_then(<[u8]>::first_chunk_mut) {
-        *room = bytes;
-    }
+fn put<const N: usize>(bytes: [u8; N], out: &mut [u8; MAX_LEN], at: usize) -> Option<()> {
+    *out.get_mut(at..)?.first_chunk_mut()? = bytes;
+    Some(())
 }
 
 #[cfg(test)]
@@ -77,7 +75,7 @@ mod tests {
             u32::from_be_bytes(*tag.as_chunks().0.get(index).unwrap())
         });
         let mut out = [0; MAX_LEN];
-        let len = write(words, &mut out);
+        let len = write(words, &mut out).unwrap();
         let base64 = base64::engine::general_purpose::STANDARD.encode(tag);
         assert_eq!(core::str::from_utf8(&out[..len]), Ok(&*urlencoding::encode(&base64)));
     }
@@ -103,7 +101,7 @@ mod tests {
         check([0xFF; 32]);
         // Every character but the last, whose low bits are filling, can be escaped.
         let mut out = [0; MAX_LEN];
-        assert_eq!(write([u32::MAX; 8], &mut out), MAX_LEN - 2);
+        assert_eq!(write([u32::MAX; 8], &mut out), Some(MAX_LEN - 2));
         check([0; 32]);
         check([0xFB; 32]);
     }

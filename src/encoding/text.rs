@@ -33,6 +33,14 @@ impl<const N: usize> Text<N> {
         }
     }
 
+    /// The text as bytes, which without an allocator saves looking at them once more.
+    pub(crate) fn as_bytes(&self) -> &[u8] {
+        #[cfg(feature = "alloc")]
+        return self.text.as_bytes();
+        #[cfg(not(feature = "alloc"))]
+        self.text.as_bytes()
+    }
+
     pub(crate) fn as_str(&self) -> &str {
         #[cfg(feature = "alloc")]
         return &self.text;
@@ -67,8 +75,8 @@ impl<const N: usize> Hash for Text<N> {
     }
 }
 
-/// Where a [`Text`] is put together. `N` is a bound that the callers' own bounds keep: what would
-/// not fit is a mistake of this crate, caught in debug builds, and cut off in others.
+/// Where a [`Text`] is put together. `N` is computed from the bounds of what is pushed, so that all of
+/// it fits; debug builds see to it.
 #[derive(Clone)]
 pub(crate) struct TextBuilder<const N: usize> {
     bytes: [u8; N],
@@ -108,12 +116,13 @@ impl<const N: usize> TextBuilder<N> {
         }
     }
 
+    pub(crate) fn as_bytes(&self) -> &[u8] {
+        self.bytes.get(..self.len).unwrap_or_default()
+    }
+
     pub(crate) fn as_str(&self) -> &str {
         // Only ASCII was pushed.
-        self.bytes
-            .get(..self.len)
-            .and_then(|bytes| core::str::from_utf8(bytes).ok())
-            .unwrap_or_default()
+        core::str::from_utf8(self.as_bytes()).unwrap_or_default()
     }
 
     pub(crate) fn finish(self) -> Text<N> {

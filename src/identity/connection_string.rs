@@ -10,6 +10,7 @@ use core::fmt;
 use thiserror::Error;
 
 use super::names::{DeviceId, HubHost, ModuleId, NameError, PolicyName};
+use crate::encoding::TOKEN_PREFIX;
 use crate::encoding::base64::{self, Base64Error};
 use crate::secret::{REDACTED, SecretBytes, SecretText};
 
@@ -28,8 +29,8 @@ use zeroize::Zeroizing;
 /// | behind a gateway | any of these and `GatewayHostName` |
 ///
 /// and exactly one of `SharedAccessKey`, `SharedAccessSignature` and `x509=true` (`X509Cert=true` is
-/// the same). `RepositoryId`, `UseProvisioning`, `CredentialScope` and `CredentialType` are ignored;
-/// any other field is refused. Whitespace around the whole and one `;` at its end are fine.
+/// the same). `RepositoryId`, `UseProvisioning`, `CredentialScope` and `CredentialType` are ignored,
+/// whatever they hold; any other field is refused. Whitespace around the whole and one `;` at its end are fine.
 ///
 /// `Debug` and `Display` hide the secrets.
 ///
@@ -52,7 +53,7 @@ use zeroize::Zeroizing;
 /// # Security
 ///
 /// The key is decoded without data-dependent branches. The text it came from is as secret as the
-/// key: [`ConnectionString::from_string`] takes it over and wipes it; [`ConnectionString::parse`]
+/// key: `ConnectionString::from_string` takes it over and wipes it; [`ConnectionString::parse`]
 /// leaves that to the caller.
 #[derive(Debug)]
 pub struct ConnectionString<'a> {
@@ -183,6 +184,12 @@ impl<'a> ConnectionString<'a> {
         }
     }
 
+    /// The policy, used for one device: tokens are scoped to it.
+    #[must_use]
+    pub fn for_device(self, device_id: DeviceId) -> Self {
+        Self { device_id: Some(device_id), ..self }
+    }
+
     /// The same identity, reached through a gateway.
     #[must_use]
     pub fn through_gateway(self, gateway: HubHost) -> Self {
@@ -256,8 +263,8 @@ impl<'a> ConnectionString<'a> {
     /// # Errors
     ///
     /// [`ConnectionStringError::NotRepresentable`] for an ID that contains `;`, which no reader of
-    /// connection strings could tell from the end of the field; for a key of no bytes; and for a
-    /// ready-made token that is none.
+    /// connection strings could tell from the end of the field; [`ConnectionStringError::EmptyValue`]
+    /// for a key of no bytes; [`ConnectionStringError::NotAToken`] for a ready-made token that is none.
     ///
     /// # Examples
     ///
@@ -283,19 +290,21 @@ impl<'a> ConnectionString<'a> {
                 return Err(ConnectionStringError::NotRepresentable { field });
             }
         }
-        let mut key_text = Zeroizing::new([0; base64::encoded_len(SecretBytes::MAX_LEN)]);
+        let key_text;
         let secret = match &self.authentication {
             Authentication::SharedAccessKey(key) => {
-                base64::encode_secret(key.expose_bytes(), key_text.as_mut_slice())
-                    .unwrap_or_default()
+                key_text = SecretText::owned(base64::encode_secret(key.expose_bytes()));
+                key_text.expose_text()
             }
             Authentication::SharedAccessSignature(token) => token.expose_text(),
             Authentication::X509 => "true",
         };
         let field = self.authentication.field();
-        let is_token = field == Field::SharedAccessSignature;
-        if secret.is_empty() || (is_token && !looks_like_token(secret)) {
-            return Err(ConnectionStringError::NotRepresentable { field });
+        if secret.is_empty() {
+            return Err(ConnectionStringError::EmptyValue { field });
+        }
+        if field == Field::SharedAccessSignature && !looks_like_token(secret) {
+            return Err(ConnectionStringError::NotAToken);
         }
 
         // The text must not grow once the secret is in it: it is given its full length first.
@@ -430,9 +439,6 @@ impl fmt::Display for Field {
 /// Left behind by other tools, without a meaning for a device's identity.
 const IGNORED: [&str; 4] = ["RepositoryId", "UseProvisioning", "CredentialScope", "CredentialType"];
 
-/// How a ready-made token begins.
-const TOKEN_PREFIX: &str = "SharedAccessSignature ";
-
 /// The values of the fields, each at most once and none of them empty.
 #[derive(Default)]
 struct Fields<'a> {
@@ -455,7 +461,7 @@ impl<'a> Fields<'a> {
         let text = text.strip_suffix(';').unwrap_or(text);
 
         let mut fields = Self::default();
-        let mut ignored = [false; IGNORED.len()];
+        let mut ignored = IGNORED.map(|name| (name, false));
         for (index, segment) in text.split(';').enumerate() {
             let segment_number = index + 1;
             let Some((name, value)) = segment.split_once('=') else {
@@ -465,12 +471,10 @@ impl<'a> Fields<'a> {
                     ConnectionStringError::NotAConnectionString
                 });
             };
-            if let Some(seen) = IGNORED.iter().position(|ignored| *ignored == name) {
-                let twice = ignored.get_mut(seen).map(|seen| core::mem::replace(seen, true));
-                if twice == Some(true) {
-                    return Err(ConnectionStringError::DuplicateIgnoredField {
-                        segment: segment_number,
-                    });
+            if let Some((ignored, seen)) = ignored.iter_mut().find(|(ignored, _)| *ignored == name)
+            {
+                if core::mem::replace(seen, true) {
+                    return Err(ConnectionStringError::DuplicateIgnoredField { name: ignored });
                 }
                 continue;
             }
@@ -565,7 +569,7 @@ fn decode_key(text: &str) -> Result<SecretBytes, ConnectionStringError> {
 }
 
 /// What is wrong with a connection string. Segments are what stands between the `;`, counted from 1.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum ConnectionStringError {
     /// Nothing but whitespace.
@@ -573,7 +577,7 @@ pub enum ConnectionStringError {
     Empty,
     /// No field of it has a name that a connection string has: a key alone, or another file.
     #[error(
-        "not a connection string: one looks like HostName=…;DeviceId=…;SharedAccessKey=…, on one line"
+        "not a connection string: one looks like HostName=...;DeviceId=...;SharedAccessKey=..., on one line"
     )]
     NotAConnectionString,
     /// A connection string of Event Hubs or Service Bus, which begins with `Endpoint=`.
@@ -600,11 +604,11 @@ pub enum ConnectionStringError {
         /// Which field.
         field: Field,
     },
-    /// One of the fields without a meaning for a device twice.
-    #[error("the field of segment {segment} is there more than once")]
+    /// One of the fields that are ignored, twice.
+    #[error("{name} is there more than once")]
     DuplicateIgnoredField {
-        /// Which segment.
-        segment: usize,
+        /// Which field.
+        name: &'static str,
     },
     /// A field that no connection string for a device has.
     #[error(
@@ -666,9 +670,8 @@ pub enum ConnectionStringError {
         /// What is wrong with it.
         error: NameError,
     },
-    /// The identity cannot be written as a connection string: a name has a `;` in it, the key is
-    /// empty, or the token is none.
-    #[error("{field} cannot be written in a connection string: {}", NotRepresentable(*field))]
+    /// The identity cannot be written as a connection string.
+    #[error("{field} cannot be written in a connection string: it contains `;`")]
     NotRepresentable {
         /// Which field.
         field: Field,
@@ -684,19 +687,7 @@ impl fmt::Display for SimilarField {
                 f,
                 "; if {field} is meant, write it exactly so, without spaces, quotes or a byte-order mark"
             ),
-            None => f.write_str("; remove it"),
+            None => f.write_str("; check its spelling, or remove it"),
         }
-    }
-}
-
-struct NotRepresentable(Field);
-
-impl fmt::Display for NotRepresentable {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self.0 {
-            Field::SharedAccessKey => "it is empty",
-            Field::SharedAccessSignature => "it is no token",
-            _ => "it contains `;`",
-        })
     }
 }

@@ -12,6 +12,7 @@ use core::str::FromStr;
 
 use thiserror::Error;
 
+use crate::encoding::percent;
 use crate::encoding::text::Text;
 
 /// What kind of name an error is about.
@@ -63,7 +64,7 @@ impl fmt::Display for NameKind {
 }
 
 /// Why a text is not a name. Says where, never what the text was.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum NameError {
     /// No text at all.
@@ -110,7 +111,7 @@ pub enum NameError {
 }
 
 macro_rules! name {
-    ($(#[$doc:meta])* $name:ident, $max:literal, $allowed:expr, $also:expr) => {
+    ($(#[$doc:meta])* $name:ident, $max:literal, $allowed:path, $also:expr) => {
         $(#[$doc])*
         #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub struct $name(Text<$max>);
@@ -119,13 +120,27 @@ macro_rules! name {
             /// The most bytes that such a name has.
             pub const MAX_LEN: usize = $max;
 
+            /// The most bytes that it has once it is percent-encoded: as many if nothing in its alphabet
+            /// is escaped, else three times that.
+            pub(crate) const ENCODED_MAX: usize = {
+                let mut factor = 1;
+                let mut byte = 0;
+                while byte < u8::MAX {
+                    if $allowed(byte) && !percent::is_unreserved(byte) {
+                        factor = 3;
+                    }
+                    byte += 1;
+                }
+                factor * $max
+            };
+
             /// Checks `name` and copies it.
             ///
             /// # Errors
             ///
             /// A [`NameError`] that says what is wrong and where.
             pub fn new(name: &str) -> Result<Self, NameError> {
-                Self::check(name.bytes())?;
+                Self::check_alphabet(name.bytes())?;
                 let kind = NameKind::$name;
                 let also: fn(&str, NameKind) -> Result<(), NameError> = $also;
                 also(name, kind)?;
@@ -133,8 +148,8 @@ macro_rules! name {
                 Text::new(name).map(Self).ok_or(NameError::InvalidCharacter { kind, position: 0 })
             }
 
-            /// Whether length and alphabet are those of such a name.
-            pub(crate) fn check(name: impl Iterator<Item = u8> + Clone) -> Result<(), NameError> {
+            /// Whether length and alphabet are those of such a name; there may be more to it.
+            pub(crate) fn check_alphabet(name: impl Iterator<Item = u8> + Clone) -> Result<(), NameError> {
                 let kind = NameKind::$name;
                 let len = name.clone().count();
                 if len == 0 {
@@ -143,9 +158,8 @@ macro_rules! name {
                 if len > Self::MAX_LEN {
                     return Err(NameError::TooLong { kind, len, max: Self::MAX_LEN });
                 }
-                let allowed: fn(u8) -> bool = $allowed;
                 let mut bytes = name;
-                match bytes.position(|byte| !allowed(byte)) {
+                match bytes.position(|byte| !$allowed(byte)) {
                     Some(position) => Err(NameError::InvalidCharacter { kind, position }),
                     None => Ok(()),
                 }
@@ -210,7 +224,7 @@ name! {
     /// ));
     /// # Ok::<(), NameError>(())
     /// ```
-    HubHost, 253, |byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.'), labels
+    HubHost, 253, is_host, labels
 }
 
 name! {
@@ -245,14 +259,12 @@ name! {
 name! {
     /// Name of a shared access policy (`SharedAccessKeyName`, `skn`): 1 to 256 bytes of
     /// `A-Z a-z 0-9 _ . @ -`.
-    PolicyName, 256, |byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b'@' | b'-'),
-    |_, _| Ok(())
+    PolicyName, 256, is_policy_name, |_, _| Ok(())
 }
 
 name! {
     /// ID scope of a Device Provisioning Service instance, `0ne00000001`: 1 to 128 bytes.
-    IdScope, 128, |byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b'-'),
-    |_, _| Ok(())
+    IdScope, 128, is_id_scope, |_, _| Ok(())
 }
 
 name! {
@@ -261,21 +273,33 @@ name! {
     ///
     /// The service compares registration IDs without regard to case, but a device key is derived from
     /// the exact text, so two that differ in case are not equal here.
-    RegistrationId, 128,
-    |byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b':'),
+    RegistrationId, 128, is_registration_id,
     |name, kind| match name.bytes().last() {
         Some(last) if last.is_ascii_alphanumeric() || last == b'-' => Ok(()),
         _ => Err(NameError::InvalidEnd { kind }),
     }
 }
 
+const fn is_host(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.')
+}
+
 const fn is_device_id(byte: u8) -> bool {
     byte.is_ascii_alphanumeric()
-        || matches!(byte, b'-' | b':' | b'.' | b'+' | b'%' | b'_' | b'#')
-        || matches!(
-            byte,
-            b'*' | b'?' | b'!' | b'(' | b')' | b',' | b'=' | b'@' | b';' | b'$' | b'\''
-        )
+        || matches!(byte, b'-' | b':' | b'.' | b'+' | b'%' | b'_' | b'#' | b'*' | b'?')
+        || matches!(byte, b'!' | b'(' | b')' | b',' | b'=' | b'@' | b';' | b'$' | b'\'')
+}
+
+const fn is_policy_name(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b'@' | b'-')
+}
+
+const fn is_id_scope(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b'-')
+}
+
+const fn is_registration_id(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b':')
 }
 
 fn labels(host: &str, kind: NameKind) -> Result<(), NameError> {

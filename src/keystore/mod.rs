@@ -4,10 +4,10 @@
 //! whoever signs cannot tell, and signing may fail. Keys that are in memory can also be *prepared*
 //! for messages that share a beginning, as the tokens of one signer do: see [`MacKey::prepare`].
 
-mod prepared;
+mod hmac;
 mod symmetric;
 
-pub use prepared::PreparedMac;
+pub use hmac::PreparedMac;
 pub use symmetric::SymmetricKey;
 
 use core::fmt;
@@ -112,11 +112,7 @@ impl Tag {
         Self(bytes)
     }
 
-    /// A tag from big-endian words, as SHA-256 has them.
-    pub(crate) fn from_words(words: [u32; 8]) -> Self {
-        Self(prepared::to_bytes(words))
-    }
-
+    /// The tag as big-endian words, as SHA-256 has them.
     pub(crate) fn to_words(&self) -> [u32; 8] {
         let mut words = [0; 8];
         for (word, bytes) in words.iter_mut().zip(self.0.as_chunks().0) {
@@ -131,6 +127,7 @@ impl Tag {
     }
 
     /// `true` if the tag is `expected`; the time taken does not depend on either.
+    #[must_use]
     pub fn matches(&self, expected: &[u8; Self::LEN]) -> bool {
         constant_time_eq(&self.0, expected)
     }

@@ -2,15 +2,13 @@
 
 use core::fmt;
 
-use hmac::{Hmac, KeyInit as _, Mac as _};
-use sha2::Sha256;
-
-use super::{KeyError, MacKey, PreparedMac, Tag};
+use super::{KeyError, MacKey, PreparedMac, Tag, hmac};
 use crate::encoding::base64::{self, Base64Error};
+use crate::error::OtherError;
 use crate::secret::{REDACTED, SecretBytes};
 
 #[cfg(feature = "alloc")]
-use {crate::secret::SecretText, alloc::string::String, zeroize::Zeroizing};
+use crate::secret::SecretText;
 
 /// A symmetric key in memory: the shared access key of a device, module or policy.
 ///
@@ -79,26 +77,33 @@ impl SymmetricKey {
     /// The key as the service writes it, in base64.
     #[cfg(feature = "alloc")]
     pub fn expose_base64(&self) -> SecretText<'static> {
-        let mut buffer = Zeroizing::new([0; base64::encoded_len(Self::MAX_LEN)]);
-        let text =
-            base64::encode_secret(self.expose_bytes(), buffer.as_mut_slice()).unwrap_or_default();
-        SecretText::owned(String::from(text))
+        SecretText::owned(base64::encode_secret(self.expose_bytes()))
+    }
+
+    /// The key that is the MAC of `message` under this one, built in its place.
+    pub(crate) fn derive(&self, message: &[u8]) -> Result<Self, KeyError> {
+        SecretBytes::build(|bytes| {
+            let tag = bytes.first_chunk_mut().ok_or(BROKEN)?;
+            hmac::hmac_sha256(self.expose_bytes(), &[message], tag).ok_or(BROKEN)?;
+            Ok(Tag::LEN)
+        })
+        .map(Self)
     }
 }
 
+/// What cannot be, told instead of a wrong MAC.
+const BROKEN: KeyError =
+    KeyError::Other(OtherError::from_static("HMAC did not work: this is a mistake of hubward"));
+
 impl MacKey for SymmetricKey {
     fn hmac_sha256(&self, parts: &[&[u8]]) -> Result<Tag, KeyError> {
-        // HMAC takes keys of any length; the error is one of the trait's, not of the algorithm.
-        let mut hmac =
-            Hmac::<Sha256>::new_from_slice(self.expose_bytes()).map_err(|_| KeyError::TooLong)?;
-        for part in parts {
-            hmac.update(part);
-        }
-        Ok(Tag::from_bytes(hmac.finalize().into_bytes().into()))
+        let mut tag = Tag::from_bytes([0; Tag::LEN]);
+        hmac::hmac_sha256(self.expose_bytes(), parts, &mut tag.0).ok_or(BROKEN)?;
+        Ok(tag)
     }
 
     fn prepare(&self, prefix: &[u8]) -> Option<PreparedMac> {
-        Some(PreparedMac::new(self.expose_bytes(), prefix))
+        PreparedMac::new(self.expose_bytes(), prefix)
     }
 }
 

@@ -3,12 +3,12 @@
 use core::fmt;
 
 use crate::identity::RegistrationId;
-use crate::keystore::{KeyError, MacKey as _, SymmetricKey};
+use crate::keystore::{KeyError, SymmetricKey};
 use crate::secret::{REDACTED, SecretBytes};
 
 /// The key of a DPS enrollment group, from which the key of each of its devices is derived.
 ///
-/// It cannot sign: a group key on a device would let whoever opens one device impersonate them all.
+/// It cannot sign, that is, it is no [`MacKey`](crate::MacKey): a group key on a device would let whoever opens one device impersonate them all.
 /// It belongs in the factory or in a provisioning service; devices get their derived key.
 ///
 /// # Examples
@@ -27,6 +27,14 @@ use crate::secret::{REDACTED, SecretBytes};
 ///     SymmetricKey::from_base64("Jsm0lyGpjaVYVP2g3FnmnmG9dI/9qU24wNoykUmermc=")?
 /// );
 /// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
+/// A group key in place of a device's is a mistake that does not compile:
+///
+/// ```compile_fail,E0277
+/// # use hubward::{GroupKey, ResourceUri, SasSigner};
+/// # let resource = ResourceUri::parse("h/devices/d").unwrap();
+/// let signer = SasSigner::new(GroupKey::from_bytes(b"key").unwrap(), &resource);
 /// ```
 #[derive(PartialEq, Eq)]
 pub struct GroupKey(SymmetricKey);
@@ -69,8 +77,7 @@ impl GroupKey {
         &self,
         registration: &RegistrationId,
     ) -> Result<SymmetricKey, KeyError> {
-        let tag = self.0.hmac_sha256(&[registration.as_str().as_bytes()])?;
-        SymmetricKey::from_bytes(tag.expose_bytes())
+        self.0.derive(registration.as_str().as_bytes())
     }
 }
 

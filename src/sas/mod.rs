@@ -26,8 +26,8 @@ pub use resource::{ResourceUri, ResourceUriError};
 pub use signer::{SAS_TOKEN_MAX, SasError, SasSigner, ServiceBusKey};
 pub use token::{SasField, SasToken, TokenParseError, TokenVerifyError};
 
-/// How every token begins, the space included.
-const PREFIX: &str = "SharedAccessSignature ";
+use crate::encoding::TOKEN_PREFIX as PREFIX;
+
 // The fields in the order in which they are written.
 const RESOURCE: &str = "sr=";
 const SIGNATURE: &str = "&sig=";

@@ -13,17 +13,18 @@ const DEVICES: &str = "devices";
 const MODULES: &str = "modules";
 const REGISTRATIONS: &str = "registrations";
 
-/// The longest name in its encoded form.
-const ENCODED_ID_MAX: usize = 3 * DeviceId::MAX_LEN;
-
-/// The longest resource: a module of a device, every character of both IDs escaped.
-const IOT_MAX: usize = HubHost::MAX_LEN
+/// The longest module of a device, and with it the longest resource of a hub.
+const MODULE_MAX: usize = HubHost::ENCODED_MAX
     + 2 * SLASH.len()
     + DEVICES.len()
-    + ENCODED_ID_MAX
+    + DeviceId::ENCODED_MAX
     + 2 * SLASH.len()
     + MODULES.len()
-    + ENCODED_ID_MAX;
+    + ModuleId::ENCODED_MAX;
+
+/// The longest registration in DPS.
+const REGISTRATION_MAX: usize =
+    IdScope::ENCODED_MAX + 2 * SLASH.len() + REGISTRATIONS.len() + RegistrationId::ENCODED_MAX;
 
 /// A resource as tokens name it: encoded once, RFC 3986 unreserved characters kept, everything else,
 /// the separators included, as `%` and upper-case hex digits.
@@ -63,7 +64,8 @@ pub struct ResourceUri {
 
 impl ResourceUri {
     /// The longest encoded form, in bytes.
-    pub const ENCODED_MAX: usize = IOT_MAX;
+    pub const ENCODED_MAX: usize =
+        if MODULE_MAX > REGISTRATION_MAX { MODULE_MAX } else { REGISTRATION_MAX };
 
     /// The most bytes of a Service Bus URI: with each of them escaped it fits the same bound.
     pub const SERVICE_BUS_MAX: usize = Self::ENCODED_MAX / 3;
@@ -257,7 +259,7 @@ impl fmt::Debug for ResourceUri {
 }
 
 /// Why a text is not a resource.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum ResourceUriError {
     /// A part of it is not the name it should be.

@@ -1,6 +1,7 @@
 //! Making tokens.
 
 use core::fmt;
+use core::ops::Range;
 use core::time::Duration;
 
 use thiserror::Error;
@@ -10,11 +11,12 @@ use super::{EXPIRY, POLICY, PREFIX, RESOURCE, SIGNATURE};
 use crate::encoding::decimal::{Decimal, TenDigits};
 use crate::encoding::signature;
 use crate::encoding::text::{Text, TextBuilder};
+use crate::error::OtherError;
 use crate::identity::{
     Authentication, ConnectionString, Field, IdScope, PolicyName, RegistrationId,
 };
 use crate::keystore::{KeyError, MacKey, PreparedMac, SymmetricKey};
-use crate::secret::REDACTED;
+use crate::secret::{REDACTED, SecretBytes};
 use crate::time::{TimeError, UnixTime};
 
 #[cfg(feature = "alloc")]
@@ -29,9 +31,9 @@ use {
 const HEAD_MAX: usize = PREFIX.len() + RESOURCE.len() + ResourceUri::ENCODED_MAX + SIGNATURE.len();
 
 /// `&skn=…`
-const TAIL_MAX: usize = POLICY.len() + 3 * PolicyName::MAX_LEN;
+const TAIL_MAX: usize = POLICY.len() + PolicyName::ENCODED_MAX;
 
-/// The longest token, in bytes: every bound of the names in it reached, every character that can be
+/// No token is longer, in bytes: every bound of the names in it reached, every character that can be
 /// escaped escaped, the longest expiry.
 pub const SAS_TOKEN_MAX: usize =
     HEAD_MAX + signature::MAX_LEN + EXPIRY.len() + Decimal::MAX_LEN + TAIL_MAX;
@@ -156,7 +158,7 @@ impl SasSigner {
     }
 
     /// The moment `lifetime` from `now` on, fractions of a second cut off, if a token should be made
-    /// that expires then: the judgement of [`SasSigner::sign_for`], for callers of
+    /// that expires then: the judgement of `SasSigner::sign_for`, for callers of
     /// [`SasSigner::sign_into`].
     ///
     /// # Errors
@@ -168,7 +170,7 @@ impl SasSigner {
         if lifetime.as_secs() == 0 {
             return Err(SasError::ZeroLifetime);
         }
-        let now = now.not_before(UnixTime::BUILD_FLOOR)?;
+        let now = now.believed_from(UnixTime::BUILD_FLOOR)?;
         now.checked_add(lifetime).ok_or(SasError::ExpiryOverflow)
     }
 }
@@ -266,23 +268,26 @@ impl<K: MacKey> SasSigner<K> {
     pub fn sign(&self, expiry: UnixTime) -> Result<SasToken<'static>, SasError> {
         let mut buffer = [0; SAS_TOKEN_MAX];
         let len = self.sign_into(expiry, &mut buffer)?;
-        let token = buffer.get_mut(..len).unwrap_or_default();
-        // What was written is ASCII.
-        let text = String::from(core::str::from_utf8(token).unwrap_or_default());
-        token.zeroize();
+        let written = buffer.get_mut(..len).ok_or(BROKEN)?;
+        let token =
+            core::str::from_utf8(written).ok().and_then(|text| self.read_back(text, expiry));
+        written.zeroize();
+        token.ok_or(BROKEN)
+    }
 
+    /// The token whose text this signer wrote.
+    #[cfg(feature = "alloc")]
+    fn read_back(&self, text: &str, expiry: UnixTime) -> Option<SasToken<'static>> {
+        // The signature is what stands between the head and the next `&`.
         let head = self.head.as_str().len();
-        let tail = len - self.tail.as_str().len();
-        let expiry_len = Decimal::new(expiry.as_secs()).as_bytes().len();
-        Ok(SasToken::made(
-            SecretText::owned(text),
-            expiry,
-            SasTokenParts {
-                resource: PREFIX.len() + RESOURCE.len()..head - SIGNATURE.len(),
-                signature: head..tail - expiry_len - EXPIRY.len(),
-                policy: (tail < len).then_some(tail + POLICY.len()..len),
-            },
-        ))
+        let signature_len = text.get(head..)?.find('&')?;
+        let policy = self.tail.as_str().strip_prefix(POLICY);
+        let parts = SasTokenParts {
+            resource: self.resource()?,
+            signature: head..head + signature_len,
+            policy: policy.map(|policy| text.len() - policy.len()..text.len()),
+        };
+        Some(SasToken::made(SecretText::owned(String::from(text)), expiry, parts))
     }
 
     /// The token that is good for `lifetime` from `now` on, fractions of a second cut off.
@@ -313,12 +318,13 @@ impl<K: MacKey> SasSigner<K> {
             return None;
         };
         let expiry = TenDigits::new(expiry.as_secs())?;
-        let (head, tail) = (self.head.as_str().as_bytes(), self.tail.as_str().as_bytes());
+        let (head, tail) = (self.head.as_bytes(), self.tail.as_bytes());
         let (room_for_head, room) = out.split_at_mut_checked(head.len())?;
         room.get(..MIDDLE_MAX + tail.len())?;
 
+        let signature = key.finish_ten(expiry)?;
         room_for_head.copy_from_slice(head);
-        let mut len = signature::write(key.finish_ten(expiry), room.first_chunk_mut()?);
+        let mut len = signature::write(signature, room.first_chunk_mut()?)?;
         *room.get_mut(len..)?.first_chunk_mut()? = *EXPIRY.as_bytes().first_chunk::<4>()?;
         len += EXPIRY.len();
         expiry.write(room.get_mut(len..)?)?;
@@ -333,24 +339,24 @@ impl<K: MacKey> SasSigner<K> {
     #[cold]
     fn write(&self, expiry: UnixTime, out: &mut [u8]) -> Result<usize, SasError> {
         let expiry = Decimal::new(expiry.as_secs());
-        let head = self.head.as_str();
+        let head = self.head.as_bytes();
         let tag = match &self.key {
             Key::Prepared(key) => key.finish(expiry.as_bytes()),
             Key::Handle(key) => {
-                let resource = PREFIX.len() + RESOURCE.len()..head.len() - SIGNATURE.len();
-                let resource = head.get(resource).unwrap_or_default();
-                key.hmac_sha256(&[resource.as_bytes(), b"\n", expiry.as_bytes()])?
+                let resource = self.resource().and_then(|resource| head.get(resource));
+                let message = [resource.ok_or(BROKEN)?, b"\n", expiry.as_bytes()];
+                key.hmac_sha256(&message)?
             }
         };
         let mut signature = [0; signature::MAX_LEN];
-        let signature_len = signature::write(tag.to_words(), &mut signature);
+        let signature_len = signature::write(tag.to_words(), &mut signature).ok_or(BROKEN)?;
 
         let parts = [
-            head.as_bytes(),
-            signature.get(..signature_len).unwrap_or_default(),
+            head,
+            signature.get(..signature_len).ok_or(BROKEN)?,
             EXPIRY.as_bytes(),
             expiry.as_bytes(),
-            self.tail.as_str().as_bytes(),
+            self.tail.as_bytes(),
         ];
         let needed = parts.iter().map(|part| part.len()).sum();
         let available = out.len();
@@ -363,7 +369,20 @@ impl<K: MacKey> SasSigner<K> {
         }
         Ok(needed)
     }
+
+    /// Where the resource is in the head.
+    fn resource(&self) -> Option<Range<usize>> {
+        const START: usize = PREFIX.len() + RESOURCE.len();
+
+        let rest = self.head.as_str().get(START..)?.strip_suffix(SIGNATURE)?;
+        Some(START..START + rest.len())
+    }
 }
+
+/// What cannot be, told instead of a wrong token.
+const BROKEN: SasError = SasError::Key(KeyError::Other(OtherError::from_static(
+    "the signer is not whole: this is a mistake of hubward",
+)));
 
 impl<K> fmt::Debug for SasSigner<K> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -399,6 +418,15 @@ impl ServiceBusKey {
     /// [`KeyError::Empty`]; [`KeyError::TooLong`].
     pub fn from_text(text: &str) -> Result<Self, KeyError> {
         SymmetricKey::from_bytes(text.as_bytes()).map(Self)
+    }
+
+    /// Takes the bytes of the key's text over.
+    ///
+    /// # Errors
+    ///
+    /// [`KeyError::Empty`].
+    pub fn from_secret(text: SecretBytes) -> Result<Self, KeyError> {
+        SymmetricKey::from_secret(text).map(Self)
     }
 }
 
@@ -447,4 +475,44 @@ pub enum SasError {
     /// The key cannot be used.
     #[error(transparent)]
     Key(#[from] KeyError),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::keystore::Tag;
+
+    #[derive(Debug)]
+    struct Handle(SymmetricKey);
+
+    impl MacKey for Handle {
+        fn hmac_sha256(&self, parts: &[&[u8]]) -> Result<Tag, KeyError> {
+            self.0.hmac_sha256(parts)
+        }
+    }
+
+    #[test]
+    fn the_fast_path_is_taken_for_what_it_is_for() {
+        let key = || SymmetricKey::from_bytes(b"key").unwrap();
+        let resource = ResourceUri::parse("h/devices/d").unwrap();
+        let signer = SasSigner::new(key(), &resource).unwrap();
+        let ten = UnixTime::from_secs(1_735_689_600);
+        let mut out = [0; SAS_TOKEN_MAX];
+
+        let len = signer.write_fast(ten, &mut out).unwrap();
+        let mut slow = [0; SAS_TOKEN_MAX];
+        assert_eq!(signer.write(ten, &mut slow), Ok(len));
+        assert_eq!(out, slow);
+
+        for other in [999_999_999, 10_000_000_000] {
+            assert_eq!(signer.write_fast(UnixTime::from_secs(other), &mut out), None);
+        }
+        // A buffer that may be too small for what the signature turns out to be.
+        assert_eq!(signer.write_fast(ten, &mut out[..len]), None);
+
+        let handle = SasSigner::new(Handle(key()), &resource).unwrap();
+        assert_eq!(handle.write_fast(ten, &mut out), None);
+        assert_eq!(handle.write(ten, &mut out), Ok(len));
+        assert_eq!(out, slow);
+    }
 }

@@ -17,6 +17,9 @@ use crate::keystore::{KeyError, MacKey, Tag};
 use crate::secret::{REDACTED, SecretText};
 use crate::time::UnixTime;
 
+#[cfg(feature = "alloc")]
+use alloc::string::String;
+
 /// A token, made by a [`SasSigner`] or parsed from what any SDK emits.
 ///
 /// A token is a credential: `Debug` and `Display` hide its signature, and
@@ -66,6 +69,21 @@ impl<'a> SasToken<'a> {
     /// A [`TokenParseError`] for the first thing that is wrong. Whitespace around the token is an
     /// error: trim it, if that is right where the text came from.
     pub fn parse(text: &'a str) -> Result<Self, TokenParseError> {
+        Self::read(SecretText::borrowed(text))
+    }
+
+    /// Reads a token and takes the text over, to be wiped on drop, also where it is refused.
+    ///
+    /// # Errors
+    ///
+    /// As [`SasToken::parse`].
+    #[cfg(feature = "alloc")]
+    pub fn from_string(text: String) -> Result<SasToken<'static>, TokenParseError> {
+        SasToken::read(SecretText::owned(text))
+    }
+
+    fn read(token: SecretText<'a>) -> Result<Self, TokenParseError> {
+        let text = token.expose_text();
         let fields = text.strip_prefix(PREFIX).ok_or(TokenParseError::NotAToken)?;
         if let Some(position) =
             text.bytes().skip(PREFIX.len()).position(|byte| !byte.is_ascii_graphic())
@@ -73,7 +91,7 @@ impl<'a> SasToken<'a> {
             return Err(TokenParseError::InvalidCharacter { position: PREFIX.len() + position });
         }
 
-        let mut found: [Option<Range<usize>>; 4] = [const { None }; 4];
+        let (mut resource, mut signature, mut expiry, mut policy) = (None, None, None, None);
         let mut start = PREFIX.len();
         for (index, pair) in fields.split('&').enumerate() {
             let end = start + pair.len();
@@ -85,15 +103,18 @@ impl<'a> SasToken<'a> {
             if value.is_empty() {
                 return Err(TokenParseError::EmptyValue { field });
             }
-            if let Some(slot) = found.get_mut(field as usize)
-                && slot.replace(end - value.len()..end).is_some()
-            {
+            let slot = match field {
+                SasField::Resource => &mut resource,
+                SasField::Signature => &mut signature,
+                SasField::Expiry => &mut expiry,
+                SasField::PolicyName => &mut policy,
+            };
+            if slot.replace(end - value.len()..end).is_some() {
                 return Err(TokenParseError::DuplicateField { field });
             }
             start = end + 1;
         }
 
-        let [resource, signature, expiry, policy] = found;
         let required = |range: Option<Range<usize>>, field| {
             range.ok_or(TokenParseError::MissingField { field })
         };
@@ -109,14 +130,11 @@ impl<'a> SasToken<'a> {
             .and_then(decimal::parse)
             .ok_or(TokenParseError::ExpiryNotCanonical)?;
         if let Some(policy) = &policy {
-            PolicyName::check(Decoded::new(at(policy.clone())))
+            PolicyName::check_alphabet(Decoded::new(at(policy.clone())))
                 .map_err(TokenParseError::InvalidPolicyName)?;
         }
-        Ok(Self {
-            text: SecretText::borrowed(text),
-            expiry: UnixTime::from_secs(expiry),
-            parts: SasTokenParts { resource, signature, policy },
-        })
+        let parts = SasTokenParts { resource, signature, policy };
+        Ok(Self { text: token, expiry: UnixTime::from_secs(expiry), parts })
     }
 
     /// A token that a signer wrote.
@@ -179,6 +197,7 @@ impl<'a> SasToken<'a> {
     }
 
     /// `true` from the expiry on.
+    #[must_use]
     pub fn is_expired_at(&self, now: UnixTime) -> bool {
         now >= self.expiry
     }
@@ -201,7 +220,7 @@ impl<'a> SasToken<'a> {
     }
 
     /// Judges the token, for gateways and test hubs: that `key` signed it, that it has not expired
-    /// (for longer than `tolerance`, for clocks that differ), and that it covers `expected` by whole
+    /// (for longer than `tolerance` in whole seconds, for clocks that differ), and that it covers `expected` by whole
     /// segments.
     ///
     /// `now` comes from a clock that knows the time: [`Clock::now`] answers an error where it does
@@ -397,7 +416,7 @@ impl fmt::Display for SasField {
 }
 
 /// Why a text is not a token. Pairs are what stands between the `&`, counted from 1.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum TokenParseError {
     /// It does not begin with `SharedAccessSignature` and one space.

@@ -218,7 +218,7 @@ impl fmt::Debug for SecretText<'_> {
 }
 
 /// Why bytes could not be held as a secret.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum SecretError {
     /// More bytes than fit.

@@ -279,10 +279,16 @@ fn sas_parse() {
         ("py-tokparse-SharedAccessSignature sig=x%3D&se=1&sr=a", (SignatureNotCanonical, Ok(()))),
         ("py-tokparse-sharedaccesssignature sr=a&sig=b&se=1", (NotAToken, Err(NotAToken))),
         // Two spaces.
-        ("py-tokparse-SharedAccessSignature  sr=a&sig=b&se=1", (second_space, Err(second_space))),
+        (
+            "py-tokparse-SharedAccessSignature  sr=a&sig=b&se=1",
+            (second_space.clone(), Err(second_space)),
+        ),
         // A space before it.
         ("py-tokparse- SharedAccessSignature sr=a&sig=b&se=1", (NotAToken, Err(NotAToken))),
-        ("py-tokparse-SharedAccessSignature sr=a&sig=b", (missing_expiry, Err(missing_expiry))),
+        (
+            "py-tokparse-SharedAccessSignature sr=a&sig=b",
+            (missing_expiry.clone(), Err(missing_expiry)),
+        ),
         (
             "py-tokparse-SharedAccessSignature sr=a&sig=b&se=1&foo=1",
             (UnknownField { pair: 4 }, Err(UnknownField { pair: 4 })),
@@ -291,7 +297,7 @@ fn sas_parse() {
         // Python takes the last of two resources.
         (
             "py-tokparse-SharedAccessSignature sr=a&sr=b&sig=b&se=1",
-            (duplicate_resource, Err(duplicate_resource)),
+            (duplicate_resource.clone(), Err(duplicate_resource)),
         ),
         // `SharedAccessSignature=SharedAccessSignature sr=a&sig=b&se=1`
         (

@@ -1,10 +1,11 @@
-//! The hot path: HMAC-SHA256 (RFC 2104) from block states that are kept.
+//! HMAC-SHA256 (RFC 2104) with keys in memory, and the hot path from block states that are kept.
 //!
 //! A token of one signer differs from the last only in its expiry, so what comes before it, the key's
 //! padded blocks included, is hashed once. What is left to each token is one compression for the rest
 //! of the inner message (two where it spills) and one for the outer. This is the only file that
 //! drives SHA-256 blocks itself; tests and the fuzz target `sign_differential` hold it against the
-//! `hmac` crate.
+//! `hmac` crate. That crate is not used here, because it leaves the padded key and its states on the
+//! stack.
 //!
 //! ```text
 //!            once per signer                          once per token
@@ -104,110 +105,117 @@ const INITIAL: State = [
 ];
 
 impl PreparedMac {
-    pub(super) fn new(key: &[u8], prefix: &[u8]) -> Self {
+    /// `None` only if this file is wrong: whoever asked then signs without a prepared state.
+    pub(super) fn new(key: &[u8], prefix: &[u8]) -> Option<Self> {
         let fill = |prepared: &mut Prepared| {
-            // RFC 2104 section 2: a key longer than a block is hashed first.
-            let mut block = Zeroizing::new([0; BLOCK]);
-            match block.get_mut(..key.len()) {
-                Some(start) => start.copy_from_slice(key),
-                None => {
-                    if let Some(start) = block.first_chunk_mut() {
-                        Sha256::new_with_prefix(key).finalize_into(start.into());
-                    }
-                }
-            }
-            block.iter_mut().for_each(|byte| *byte ^= 0x36);
-            compress256(&mut prepared.inner, &[*block]);
-            block.iter_mut().for_each(|byte| *byte ^= 0x36 ^ 0x5c);
-            compress256(&mut prepared.outer, &[*block]);
-
+            let Prepared { inner, outer, end, at, spills, absorbed } = prepared;
+            absorb_key(key, inner, outer)?;
             let (blocks, rest) = prefix.as_chunks();
-            compress256(&mut prepared.inner, blocks);
-            prepared.absorbed = (BLOCK + blocks.len() * BLOCK) as u64;
-            prepared.at = rest.len();
+            compress256(inner, blocks);
+            *absorbed = (BLOCK + blocks.len() * BLOCK) as u64;
+            *at = rest.len();
+
             let mark = rest.len() + TenDigits::LEN;
-            prepared.spills = mark >= BLOCK - LENGTH;
-            let length = bit_length(prepared.absorbed + mark as u64);
-            let [first, second] = &mut prepared.end;
-            let last = if prepared.spills { second } else { first };
-            if let Some(end) = last.last_chunk_mut() {
-                *end = length;
-            }
-            let end = prepared.end.as_flattened_mut();
-            if let Some(start) = end.get_mut(..rest.len()) {
-                start.copy_from_slice(rest);
-            }
-            if let Some(mark) = end.get_mut(mark) {
-                *mark = 0x80;
-            }
-            Ok::<(), core::convert::Infallible>(())
+            *spills = mark >= BLOCK - LENGTH;
+            let [first, second] = end;
+            let last = if *spills { second } else { first };
+            *last.last_chunk_mut()? = bit_length(*absorbed + mark as u64);
+            let end = end.as_flattened_mut();
+            end.get_mut(..rest.len())?.copy_from_slice(rest);
+            *end.get_mut(mark)? = 0x80;
+            Some(())
         };
-        match Held::build(fill) {
-            Ok(prepared) => Self(prepared),
-            Err(never) => match never {},
-        }
+        Held::build(|prepared| fill(prepared).ok_or(())).ok().map(Self)
     }
 
     /// The tag of the prefix followed by `suffix`.
     pub fn finish(&self, suffix: &[u8]) -> Tag {
         let Prepared { inner, outer, end, at, spills: _, absorbed } = self.0.get();
-        let rest = end.as_flattened().get(..*at).unwrap_or_default();
-        let length = bit_length(absorbed + (rest.len() + suffix.len()) as u64);
-
-        let mut state = *inner;
-        let mut block = [0; BLOCK];
-        let mut filled = 0;
-        let mut put = |byte| {
-            if let Some(slot) = block.get_mut(filled) {
-                *slot = byte;
-            }
-            filled += 1;
-            if filled == BLOCK {
-                compress256(&mut state, &[block]);
-                filled = 0;
-            }
-            filled
-        };
-        for byte in rest.iter().chain(suffix) {
-            put(*byte);
-        }
-        let mut at = put(0x80);
-        while at != BLOCK - LENGTH {
-            at = put(0);
-        }
-        for byte in length {
-            put(byte);
-        }
-        Tag::from_words(finish_outer(*outer, state))
+        let (mut inner, mut outer) = (*inner, *outer);
+        let rest = end.as_flattened().iter().take(*at);
+        absorb_end(&mut inner, *absorbed, at + suffix.len(), rest.chain(suffix));
+        finish_outer(&mut outer, &inner);
+        Tag::from_bytes(to_bytes(&outer))
     }
 
     /// The tag, as words, of the prefix followed by ten digits: [`PreparedMac::finish`] for the one
-    /// suffix whose time counts.
+    /// suffix whose time counts. `None` only if this file is wrong.
     ///
     /// What is copied here is overwritten by the compressions; the inner digest, which stays on the
     /// stack, is of no use without the outer state.
     #[inline(always)]
-    pub(crate) fn finish_ten(&self, suffix: TenDigits) -> State {
+    pub(crate) fn finish_ten(&self, suffix: TenDigits) -> Option<State> {
         let Prepared { inner, outer, end, at, spills, absorbed: _ } = self.0.get();
-        let mut state = *inner;
+        let (mut inner, mut outer) = (*inner, *outer);
         let mut end = *end;
-        if let Some(room) = end.as_flattened_mut().get_mut(*at..) {
-            // `end` has room for the digits behind any rest.
-            let _ = suffix.write(room);
-        }
+        suffix.write(end.as_flattened_mut().get_mut(*at..)?)?;
         if *spills {
-            compress256(&mut state, &end);
+            compress256(&mut inner, &end);
         } else {
             let [end, _] = &end;
-            compress256(&mut state, core::slice::from_ref(end));
+            compress256(&mut inner, core::slice::from_ref(end));
         }
-        finish_outer(*outer, state)
+        finish_outer(&mut outer, &inner);
+        Some(outer)
+    }
+}
+
+/// HMAC-SHA256 over the concatenation of `parts`, into its place. `None`, and nothing of use written,
+/// only if this file is wrong.
+pub(super) fn hmac_sha256(key: &[u8], parts: &[&[u8]], tag: &mut [u8; Tag::LEN]) -> Option<()> {
+    let mut states = Zeroizing::new([INITIAL; 2]);
+    let [inner, outer] = &mut *states;
+    absorb_key(key, inner, outer)?;
+    let len = parts.iter().map(|part| part.len()).sum();
+    absorb_end(inner, BLOCK as u64, len, parts.iter().copied().flatten());
+    finish_outer(outer, inner);
+    for (bytes, word) in tag.as_chunks_mut().0.iter_mut().zip(outer) {
+        *bytes = word.to_be_bytes();
+    }
+    Some(())
+}
+
+/// The first block of either hash.
+fn absorb_key(key: &[u8], inner: &mut State, outer: &mut State) -> Option<()> {
+    let mut block = Zeroizing::new([0; BLOCK]);
+    // RFC 2104 section 2: a key longer than a block is hashed first.
+    match block.get_mut(..key.len()) {
+        Some(start) => start.copy_from_slice(key),
+        None => Sha256::new_with_prefix(key)
+            .finalize_into(block.first_chunk_mut::<{ Tag::LEN }>()?.into()),
+    }
+    block.iter_mut().for_each(|byte| *byte ^= 0x36);
+    compress256(inner, core::slice::from_ref(&*block));
+    block.iter_mut().for_each(|byte| *byte ^= 0x36 ^ 0x5c);
+    compress256(outer, core::slice::from_ref(&*block));
+    Some(())
+}
+
+/// The last `len` bytes of a message, behind `absorbed` bytes in whole blocks, and the padding
+/// (FIPS 180-4 section 5.1.1).
+fn absorb_end<'a>(
+    state: &mut State,
+    absorbed: u64,
+    len: usize,
+    bytes: impl Iterator<Item = &'a u8>,
+) {
+    let unpadded = len % BLOCK + 1 + LENGTH;
+    let zeroes = unpadded.next_multiple_of(BLOCK) - unpadded;
+    let mut message = bytes
+        .copied()
+        .chain([0x80])
+        .chain(core::iter::repeat_n(0, zeroes))
+        .chain(bit_length(absorbed + len as u64));
+    while let Some(first) = message.next() {
+        let mut block = [first; BLOCK];
+        block.iter_mut().skip(1).zip(&mut message).for_each(|(slot, byte)| *slot = byte);
+        compress256(state, core::slice::from_ref(&block));
     }
 }
 
 /// The outer hash over the inner digest.
 #[inline(always)]
-fn finish_outer(mut outer: State, inner: State) -> State {
+fn finish_outer(outer: &mut State, inner: &State) {
     /// The end of the outer message behind the digest: the end mark, zeroes and the length.
     const END: [u8; BLOCK - Tag::LEN] = {
         let [.., high, low] = bit_length((BLOCK + Tag::LEN) as u64);
@@ -217,13 +225,7 @@ fn finish_outer(mut outer: State, inner: State) -> State {
         end[31] = low;
         end
     };
-    let mut block = [0; BLOCK];
-    if let Some((digest, end)) = block.split_first_chunk_mut() {
-        *digest = to_bytes(inner);
-        end.copy_from_slice(&END);
-    }
-    compress256(&mut outer, &[block]);
-    outer
+    compress256(outer, [to_bytes(inner), END].as_flattened().as_chunks().0);
 }
 
 /// FIPS 180-4 section 5.1.1: the length in bits, modulo 2^64.
@@ -233,7 +235,7 @@ const fn bit_length(bytes: u64) -> [u8; LENGTH] {
 
 /// The words of a digest as its bytes.
 #[inline(always)]
-pub(super) fn to_bytes(words: State) -> [u8; Tag::LEN] {
+fn to_bytes(words: &State) -> [u8; Tag::LEN] {
     let mut bytes = [0; Tag::LEN];
     for (bytes, word) in bytes.as_chunks_mut().0.iter_mut().zip(words) {
         *bytes = word.to_be_bytes();
@@ -251,35 +253,46 @@ impl fmt::Debug for PreparedMac {
 mod tests {
     use super::super::{MacKey as _, SymmetricKey};
     use super::*;
+    use ::hmac::{Hmac, KeyInit as _, Mac as _};
     use alloc::string::ToString;
     use alloc::vec;
     use proptest::prelude::*;
 
-    fn check(key: &SymmetricKey, prefix: &[u8], suffix: u64) {
-        let text = suffix.to_string();
-        let expected = key.hmac_sha256(&[prefix, text.as_bytes()]).unwrap();
+    /// What another implementation says.
+    fn oracle(key: &[u8], parts: &[&[u8]]) -> Tag {
+        let mut hmac = Hmac::<Sha256>::new_from_slice(key).unwrap();
+        parts.iter().for_each(|part| hmac.update(part));
+        Tag::from_bytes(hmac.finalize().into_bytes().into())
+    }
+
+    fn check(key: &[u8], prefix: &[u8], suffix: &[u8]) {
+        let expected = oracle(key, &[prefix, suffix]);
+        let key = SymmetricKey::from_bytes(key).unwrap();
+        assert_eq!(key.hmac_sha256(&[prefix, suffix]).unwrap(), expected);
         let prepared = key.prepare(prefix).unwrap();
-        assert_eq!(prepared.finish(text.as_bytes()), expected);
-        if let Some(digits) = TenDigits::new(suffix) {
-            assert_eq!(Tag::from_words(prepared.finish_ten(digits)), expected);
+        assert_eq!(prepared.finish(suffix), expected);
+    }
+
+    fn check_number(key: &[u8], prefix: &[u8], number: u64) {
+        let text = number.to_string();
+        check(key, prefix, text.as_bytes());
+        let prepared = SymmetricKey::from_bytes(key).unwrap().prepare(prefix).unwrap();
+        if let Some(digits) = TenDigits::new(number) {
+            let words = prepared.finish_ten(digits).unwrap();
+            assert_eq!(Tag::from_bytes(to_bytes(&words)), oracle(key, &[prefix, text.as_bytes()]));
         }
     }
 
     #[test]
     fn every_length_of_key_prefix_and_number() {
         // Every place of the suffix in a block, with every length: both sides of each spill.
-        let key = SymmetricKey::from_bytes(b"key").unwrap();
         for prefix_len in 0..=2 * BLOCK {
             for digits in 0..20 {
-                check(&key, &vec![b'p'; prefix_len], 10_u64.pow(digits));
+                check_number(b"key", &vec![b'p'; prefix_len], 10_u64.pow(digits));
             }
         }
         for key_len in 1..=SymmetricKey::MAX_LEN {
-            check(
-                &SymmetricKey::from_bytes(&vec![b'k'; key_len]).unwrap(),
-                b"prefix\n",
-                1_735_689_600,
-            );
+            check_number(&vec![b'k'; key_len], b"prefix\n", 1_735_689_600);
         }
     }
 
@@ -292,11 +305,9 @@ mod tests {
             number: u64,
             ten_digits in 1_000_000_000..10_000_000_000_u64,
         ) {
-            let key = SymmetricKey::from_bytes(&key).unwrap();
-            let expected = key.hmac_sha256(&[&prefix, &suffix]).unwrap();
-            prop_assert_eq!(key.prepare(&prefix).unwrap().finish(&suffix), expected);
-            check(&key, &prefix, number);
-            check(&key, &prefix, ten_digits);
+            check(&key, &prefix, &suffix);
+            check_number(&key, &prefix, number);
+            check_number(&key, &prefix, ten_digits);
         }
     }
 }

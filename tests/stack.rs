@@ -1,0 +1,163 @@
+//! What is left of keys on the stack that an operation has used and given back: nothing, where the
+//! feature `alloc` keeps secrets behind a pointer.
+//!
+//! The dead part of the stack is read through `/proc/self/mem`. Only optimised code is judged: without
+//! optimisation every move is a copy.
+#![cfg(target_os = "linux")]
+
+use std::fs::File;
+use std::hint::black_box;
+use std::os::unix::fs::FileExt;
+use std::time::Duration;
+
+use hubward::keystore::{MacKey, PreparedMac};
+use hubward::{
+    ConnectionString, GroupKey, RegistrationId, ResourceUri, SAS_TOKEN_MAX, SasSigner, SasToken,
+    SymmetricKey, UnixTime,
+};
+use sha2::block_api::compress256;
+
+const KEY: [u8; 32] = [
+    0x9e, 0x37, 0x79, 0xb9, 0x7f, 0x4a, 0x7c, 0x15, 0xf3, 0x9c, 0xc0, 0x60, 0x5c, 0xed, 0xc8, 0x34,
+    0x10, 0x82, 0x27, 0x6b, 0xf3, 0xa2, 0x72, 0x51, 0xf8, 0x6c, 0x6a, 0x11, 0xd0, 0xc1, 0x8e, 0x95,
+];
+const TEXT: &str = "njd5uX9KfBXznMBgXO3INBCCJ2vzonJR+GxqEdDBjpU=";
+const URI: &str =
+    "h.example/devices/a-device-with-a-name-that-is-long-enough-to-fill-a-block-of-it";
+const NOW: UnixTime = UnixTime::from_secs(1_800_000_000);
+
+/// How far above the operation's frames the reader's are, which would overwrite them.
+const GAP: usize = 16 * 1024;
+const DEPTH: usize = 256 * 1024;
+
+type Needles = Vec<(&'static str, Vec<u8>)>;
+
+/// Runs `operation` well below this frame, and returns the names of what it left there.
+#[inline(never)]
+fn left_behind(needles: &Needles, operation: &mut dyn FnMut()) -> Vec<&'static str> {
+    let memory = File::open("/proc/self/mem").unwrap();
+    let mut stack = vec![0; DEPTH];
+    // What earlier calls left is overwritten first.
+    below(&mut || {
+        black_box([0_u8; DEPTH - GAP]);
+    });
+    below(operation);
+    let here = 0_u8;
+    let top = black_box(&raw const here) as usize as u64;
+    memory.read_exact_at(&mut stack, top - DEPTH as u64).unwrap();
+    // Eight bytes of it are enough.
+    needles
+        .iter()
+        .filter(|(_, needle)| {
+            needle.chunks_exact(8).any(|part| stack.windows(8).any(|window| window == part))
+        })
+        .map(|(name, _)| *name)
+        .collect()
+}
+
+#[inline(never)]
+fn below(operation: &mut dyn FnMut()) {
+    let gap = black_box([0_u8; GAP]);
+    operation();
+    black_box(&gap);
+}
+
+fn needles() -> Needles {
+    let words = |words: [u32; 8]| words.iter().flat_map(|word| word.to_ne_bytes()).collect();
+    let padded = |pad: u8| {
+        let mut block = [pad; 64];
+        block.iter_mut().zip(KEY).for_each(|(byte, key)| *byte ^= key);
+        block
+    };
+    let state = |pad: u8, blocks: &[[u8; 64]]| {
+        let mut state = [
+            0x6a09_e667,
+            0xbb67_ae85,
+            0x3c6e_f372,
+            0xa54f_f53a,
+            0x510e_527f,
+            0x9b05_688c,
+            0x1f83_d9ab,
+            0x5be0_cd19,
+        ];
+        compress256(&mut state, &[padded(pad)]);
+        compress256(&mut state, blocks);
+        words(state)
+    };
+    let resource = ResourceUri::parse(URI).unwrap();
+    let message = format!("{}\n", resource.as_encoded());
+    let derived = derived().expose_bytes().to_vec();
+    vec![
+        ("key", KEY.to_vec()),
+        ("key ^ ipad", padded(0x36)[..32].to_vec()),
+        ("key ^ opad", padded(0x5c)[..32].to_vec()),
+        ("inner state of the key", state(0x36, &[])),
+        ("inner state of the signer", state(0x36, message.as_bytes().as_chunks().0)),
+        ("outer state", state(0x5c, &[])),
+        ("derived key", derived.clone()),
+        (
+            "derived key as words",
+            derived.chunks(4).flat_map(|word| word.iter().rev().copied()).collect(),
+        ),
+    ]
+}
+
+fn derived() -> SymmetricKey {
+    let group = GroupKey::from_bytes(&KEY).unwrap();
+    group.derive_device_key(&RegistrationId::new("sn-7").unwrap()).unwrap()
+}
+
+#[test]
+#[cfg_attr(debug_assertions, ignore = "without optimisation every move is a copy")]
+fn nothing_of_a_key_is_left_on_the_stack() {
+    let needles = needles();
+    let check = |what: &str, operation: &mut dyn FnMut()| {
+        let left = left_behind(&needles, operation);
+        assert!(left.is_empty(), "{what}: {left:?}");
+    };
+    // What is made is kept outside, so that only what the making left is seen.
+    let resource = ResourceUri::parse(URI).unwrap();
+    let mut keys: Vec<SymmetricKey> = Vec::with_capacity(4);
+    let mut prepared: Vec<PreparedMac> = Vec::with_capacity(4);
+    let mut signers: Vec<SasSigner> = Vec::with_capacity(4);
+
+    check("from_base64", &mut || keys.push(SymmetricKey::from_base64(TEXT).unwrap()));
+    let key = keys.pop().unwrap();
+    check("hmac_sha256", &mut || drop(black_box(key.hmac_sha256(&[b"message"]))));
+    check("prepare", &mut || prepared.push(key.prepare(b"prefix").unwrap()));
+    keys.push(key);
+    check("new", &mut || signers.push(SasSigner::new(keys.pop().unwrap(), &resource).unwrap()));
+    let signer = signers.pop().unwrap();
+
+    let mut buffer = [0; SAS_TOKEN_MAX];
+    for (what, expiry) in [("sign_into, fast", NOW), ("sign_into", UnixTime::from_secs(18))] {
+        check(what, &mut || {
+            signer.sign_into(black_box(expiry), &mut buffer).unwrap();
+        });
+    }
+    check("sign", &mut || drop(black_box(signer.sign(NOW))));
+
+    let token = signer.sign(NOW).unwrap().expose_token().to_owned();
+    let token = SasToken::parse(&token).unwrap();
+    let key = SymmetricKey::from_base64(TEXT).unwrap();
+    check("verify", &mut || {
+        token.verify(&key, &resource, UnixTime::from_secs(1), Duration::ZERO).unwrap();
+    });
+    check("derive_device_key", &mut || keys.push(derived()));
+    check("drop", &mut || keys.clear());
+
+    let text = format!("HostName=h.example;DeviceId=d;SharedAccessKey={TEXT}");
+    check("from a connection string", &mut || {
+        let connection = ConnectionString::parse(&text).unwrap();
+        signers.push(SasSigner::from_connection_string(&connection).unwrap());
+    });
+}
+
+/// The reader sees what is there to be seen.
+#[test]
+fn a_key_that_is_left_is_found() {
+    let left = left_behind(&needles(), &mut || {
+        black_box(black_box(KEY).map(|byte| byte ^ 0x5c));
+    });
+    assert!(left.contains(&"key ^ opad"), "{left:?}");
+}
