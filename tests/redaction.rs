@@ -4,6 +4,8 @@
 //! hexadecimal, as a list of numbers, as base64, percent-encoded; a few bytes of it are enough. The
 //! last test reads the crate's source, so that a new public type joins one of the lists or fails.
 
+#[path = "common/hmac.rs"]
+mod hmac_states;
 #[path = "common/source.rs"]
 mod source;
 
@@ -29,7 +31,6 @@ use hubward::{
     SymmetricKey, UnixTime,
 };
 use sha2::Sha256;
-use sha2::block_api::compress256;
 use source::sources;
 
 // The canaries.
@@ -131,32 +132,11 @@ fn squeezed(text: &str) -> String {
     text.chars().filter(char::is_ascii_alphanumeric).collect()
 }
 
-/// The states of the hash after the key's padded blocks, inner and outer.
-fn states() -> [[u32; 8]; 2] {
-    [0x36, 0x5c].map(|pad| {
-        let mut block = [pad; 64];
-        for (byte, key) in block.iter_mut().zip(KEY) {
-            *byte ^= key;
-        }
-        let mut state = [
-            0x6a09_e667,
-            0xbb67_ae85,
-            0x3c6e_f372,
-            0xa54f_f53a,
-            0x510e_527f,
-            0x9b05_688c,
-            0x1f83_d9ab,
-            0x5be0_cd19,
-        ];
-        compress256(&mut state, &[block]);
-        state
-    })
-}
-
 fn canaries() -> &'static [Canary] {
     static CANARIES: OnceLock<Vec<Canary>> = OnceLock::new();
     CANARIES.get_or_init(|| {
-        let [inner, outer] = states();
+        // The states of the hash after the key's padded blocks.
+        let [inner, outer] = [0x36, 0x5c].map(|pad| hmac_states::state(&KEY, pad, &[]));
         vec![
             Canary::new("the key", &KEY),
             Canary::of_words("the inner state", &inner),
@@ -199,7 +179,7 @@ fn a_canary_is_seen_in_every_form() {
     ] {
         assert!(key.shows_in(&shown), "missed: {shown}");
     }
-    let [state, _] = states();
+    let state = hmac_states::state(&KEY, 0x36, &[]);
     for shown in
         [format!("{:?}", Careless(state)), format!("{state:#x?}"), format!("{:#?}", &state[5..])]
     {
