@@ -296,6 +296,12 @@ mod tests {
         }
     }
 
+    #[test]
+    fn nothing_of_the_state_is_shown() {
+        let prepared = SymmetricKey::from_bytes(b"key").unwrap().prepare(b"prefix").unwrap();
+        assert_eq!(alloc::format!("{prepared:?}"), "PreparedMac(<redacted>)");
+    }
+
     proptest! {
         #[test]
         fn equals_hmac(

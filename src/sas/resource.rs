@@ -345,7 +345,8 @@ mod tests {
         assert_eq!(module.as_encoded().len(), ResourceUri::ENCODED_MAX);
         let registration =
             uri(&alloc::format!("{}/registrations/{}a", "s".repeat(128), ":".repeat(127)));
-        assert!(registration.as_encoded().len() < ResourceUri::ENCODED_MAX);
+        // Its last character is one that is not escaped.
+        assert_eq!(registration.as_encoded().len(), REGISTRATION_MAX - 2);
 
         let path = "?".repeat(ResourceUri::SERVICE_BUS_MAX - 2);
         let longest = ResourceUri::service_bus(&alloc::format!("h/{path}")).unwrap();
@@ -367,6 +368,7 @@ mod tests {
             "0ne/registrations/my.reg_id:1",
         ] {
             assert_eq!(uri(text).to_string(), text);
+            assert_eq!(alloc::format!("{:?}", uri(text)), alloc::format!("ResourceUri({text})"));
             assert_eq!(text.parse::<ResourceUri>().unwrap(), uri(text));
         }
         let host = HubHost::new("h").unwrap();

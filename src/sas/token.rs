@@ -498,3 +498,40 @@ pub enum TokenVerifyError {
     #[error(transparent)]
     Key(#[from] KeyError),
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TEXT: &str = "SharedAccessSignature sr=h&sig=\
+                        z14iWpfqe3qRZCoEvIiCg5pAaVZ941HPKOI6Ax9DR%2F0%3D&se=1735689600&skn=p";
+
+    #[test]
+    fn what_is_shown_is_all_but_the_signature() {
+        let token = SasToken::parse(TEXT).unwrap();
+        let shown = "SharedAccessSignature sr=h&sig=<redacted>&se=1735689600&skn=p";
+        assert_eq!(alloc::format!("{token}"), shown);
+        assert_eq!(alloc::format!("{token:?}"), alloc::format!("SasToken({shown})"));
+    }
+
+    #[test]
+    fn tokens_are_equal_if_their_texts_are() {
+        let token = SasToken::parse(TEXT).unwrap();
+        assert_eq!(token, SasToken::parse(TEXT).unwrap());
+        // Another policy, another spelling of the same signature.
+        for other in [TEXT.replace("skn=p", "skn=q"), TEXT.replace("%2F", "%2f")] {
+            assert_ne!(token, SasToken::parse(&other).unwrap());
+        }
+    }
+
+    #[cfg(feature = "alloc")]
+    #[test]
+    fn a_token_takes_its_text_over() {
+        let text = String::from(TEXT);
+        let at = text.as_ptr();
+        let token = SasToken::from_string(text).unwrap();
+        assert_eq!((token.expose_token(), token.expose_token().as_ptr()), (TEXT, at));
+        let refused = SasToken::from_string(String::from("no token"));
+        assert_eq!(refused, Err(TokenParseError::NotAToken));
+    }
+}
