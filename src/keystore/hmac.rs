@@ -147,13 +147,14 @@ impl PreparedMac {
     pub(crate) fn finish_ten(&self, suffix: TenDigits) -> Option<State> {
         let Prepared { inner, outer, end, at, spills, absorbed: _ } = self.0.get();
         let (mut inner, mut outer) = (*inner, *outer);
-        let mut end = *end;
-        suffix.write(end.as_flattened_mut().get_mut(*at..)?)?;
         if *spills {
+            let mut end = *end;
+            suffix.write(end.as_flattened_mut().get_mut(*at..)?)?;
             compress256(&mut inner, &end);
         } else {
-            let [end, _] = &end;
-            compress256(&mut inner, core::slice::from_ref(end));
+            let [mut end, _] = *end;
+            suffix.write(end.get_mut(*at..)?)?;
+            compress256(&mut inner, core::slice::from_ref(&end));
         }
         finish_outer(&mut outer, &inner);
         Some(outer)
