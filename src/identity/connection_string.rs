@@ -99,7 +99,7 @@ impl<'a> ConnectionString<'a> {
     ///
     /// A [`ConnectionStringError`] for the first thing that is wrong.
     pub fn parse(text: &'a str) -> Result<Self, ConnectionStringError> {
-        let mut fields = Fields::split(text)?;
+        let fields = Fields::split(text)?;
 
         let authentication = fields.authentication()?;
         let host =
@@ -111,29 +111,12 @@ impl<'a> ConnectionString<'a> {
             return Err(ConnectionStringError::MissingField { field: Field::DeviceId });
         }
 
-        let name = |field| move |error| ConnectionStringError::InvalidName { field, error };
         Ok(Self {
-            host: HubHost::new(host).map_err(name(Field::HostName))?,
-            gateway: fields
-                .gateway
-                .map(HubHost::new)
-                .transpose()
-                .map_err(name(Field::GatewayHostName))?,
-            device_id: fields
-                .device_id
-                .map(DeviceId::new)
-                .transpose()
-                .map_err(name(Field::DeviceId))?,
-            module_id: fields
-                .module_id
-                .map(ModuleId::new)
-                .transpose()
-                .map_err(name(Field::ModuleId))?,
-            policy_name: fields
-                .policy_name
-                .map(PolicyName::new)
-                .transpose()
-                .map_err(name(Field::SharedAccessKeyName))?,
+            host: named(Field::HostName, host, HubHost::new)?,
+            gateway: optional(Field::GatewayHostName, fields.gateway, HubHost::new)?,
+            device_id: optional(Field::DeviceId, fields.device_id, DeviceId::new)?,
+            module_id: optional(Field::ModuleId, fields.module_id, ModuleId::new)?,
+            policy_name: optional(Field::SharedAccessKeyName, fields.policy_name, PolicyName::new)?,
             authentication,
         })
     }
@@ -504,7 +487,7 @@ impl<'a> Fields<'a> {
         }
     }
 
-    fn authentication(&mut self) -> Result<Authentication<'a>, ConnectionStringError> {
+    fn authentication(&self) -> Result<Authentication<'a>, ConnectionStringError> {
         let conflict =
             |first, second| Err(ConnectionStringError::TwoAuthentications { first, second });
         match (self.key, self.token, self.x509) {
@@ -530,6 +513,24 @@ impl<'a> Fields<'a> {
             (None, None, None) => Err(ConnectionStringError::MissingAuthentication),
         }
     }
+}
+
+/// The value of `field` as the name that it is.
+fn named<T>(
+    field: Field,
+    value: &str,
+    new: fn(&str) -> Result<T, NameError>,
+) -> Result<T, ConnectionStringError> {
+    new(value).map_err(|error| ConnectionStringError::InvalidName { field, error })
+}
+
+/// [`named`] for a field that may not be there.
+fn optional<T>(
+    field: Field,
+    value: Option<&str>,
+    new: fn(&str) -> Result<T, NameError>,
+) -> Result<Option<T>, ConnectionStringError> {
+    value.map(|value| named(field, value, new)).transpose()
 }
 
 /// What to say about a field that is none: whether the text is a connection string at all, and of

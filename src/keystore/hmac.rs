@@ -170,9 +170,7 @@ pub(super) fn hmac_sha256(key: &[u8], parts: &[&[u8]], tag: &mut [u8; Tag::LEN])
     let len = parts.iter().map(|part| part.len()).sum();
     absorb_end(inner, BLOCK as u64, len, parts.iter().copied().flatten());
     finish_outer(outer, inner);
-    for (bytes, word) in tag.as_chunks_mut().0.iter_mut().zip(outer) {
-        *bytes = word.to_be_bytes();
-    }
+    write_bytes(outer, tag);
     Some(())
 }
 
@@ -238,10 +236,16 @@ const fn bit_length(bytes: u64) -> [u8; LENGTH] {
 #[inline(always)]
 fn to_bytes(words: &State) -> [u8; Tag::LEN] {
     let mut bytes = [0; Tag::LEN];
+    write_bytes(words, &mut bytes);
+    bytes
+}
+
+/// The same into their place, so that no copy of a key that is derived stays on the stack.
+#[inline(always)]
+fn write_bytes(words: &State, bytes: &mut [u8; Tag::LEN]) {
     for (bytes, word) in bytes.as_chunks_mut().0.iter_mut().zip(words) {
         *bytes = word.to_be_bytes();
     }
-    bytes
 }
 
 impl fmt::Debug for PreparedMac {

@@ -317,7 +317,6 @@ impl<'a> Iterator for Segments<'a> {
     }
 }
 
-#[derive(Clone)]
 struct Segment<'a>(Decoded<'a>);
 
 impl Iterator for Segment<'_> {

@@ -5,7 +5,7 @@ use core::time::Duration;
 use hubward::sas::{ResourceUriError, TokenParseError, TokenVerifyError};
 use hubward::{MacKey as _, ResourceUri, SasToken, SymmetricKey, UnixTime};
 
-use crate::harness::{from_base64, token_fields};
+use crate::harness::{Vector, from_base64, token_fields};
 
 /// What comes of a token that somebody made for a resource.
 #[derive(Debug, PartialEq)]
@@ -20,20 +20,34 @@ pub(crate) enum Reading {
     Unread(TokenParseError),
 }
 
+/// Reads and judges the token of a vector, by what the vector says that it was made of.
+pub(crate) fn read(vector: &mut Vector) -> Reading {
+    let (inputs, expected) = (&mut vector.inputs, &mut vector.expected);
+    Made {
+        token: &expected.text("token"),
+        string_to_sign: &expected.text("string_to_sign"),
+        key: &inputs.text("key_base64"),
+        resource_uri: &inputs.text("resource_uri"),
+        expiry: inputs.number("expiry"),
+        policy: inputs.optional_text("policy").as_deref(),
+    }
+    .read()
+}
+
 /// A token of a vector, and what it was made of.
-pub(crate) struct Made<'a> {
-    pub(crate) token: &'a str,
-    pub(crate) string_to_sign: &'a str,
-    pub(crate) key: &'a str,
-    pub(crate) resource_uri: &'a str,
-    pub(crate) expiry: u64,
-    pub(crate) policy: Option<&'a str>,
+struct Made<'a> {
+    token: &'a str,
+    string_to_sign: &'a str,
+    key: &'a str,
+    resource_uri: &'a str,
+    expiry: u64,
+    policy: Option<&'a str>,
 }
 
 impl Made<'_> {
     /// Checks that the token says what it was made of, and judges it with this key and others, at
     /// this moment and others, for this resource and others.
-    pub(crate) fn read(&self) -> Reading {
+    fn read(&self) -> Reading {
         let fields = token_fields(self.token);
         let (sr, se) = (fields["sr"], fields["se"]);
         assert_eq!(se, self.expiry.to_string());
