@@ -47,7 +47,8 @@
 //! only reader of the operating system's clock.
 
 #![no_std]
-#![forbid(unsafe_code)]
+#![cfg_attr(not(feature = "mlock"), forbid(unsafe_code))]
+#![deny(unsafe_code)]
 #![warn(clippy::std_instead_of_core, clippy::std_instead_of_alloc, clippy::alloc_instead_of_core)]
 #![cfg_attr(
     not(test),
@@ -84,6 +85,8 @@ pub use identity::{
     PolicyName, RegistrationId,
 };
 pub use keystore::{KeyError, MacKey, SymmetricKey};
+#[cfg(feature = "alloc")]
+pub use rustls_pki_types as pki_types;
 pub use sas::{GroupKey, ResourceUri, SAS_TOKEN_MAX, SasError, SasSigner, SasToken, ServiceBusKey};
 #[cfg(feature = "std")]
 pub use time::SystemClock;

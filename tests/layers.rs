@@ -44,7 +44,7 @@ const TOP: &str = "capi";
 const ROOMS: [(&[&str], &[&str]); 11] = [
     (&["std", "env"], &[]),
     (&["std", "thread"], &[]),
-    (&["std", "fs"], &["keystore/file.rs", "keystore/fs_check.rs", "keystore/systemd.rs"]),
+    (&["std", "fs"], &["keystore/file/", "keystore/fs_check.rs", "keystore/systemd.rs"]),
     (&["std", "time", "SystemTime"], &["time.rs"]),
     (&["std", "time", "Instant"], &["time.rs"]),
     (&["rustls"], &["tls/"]),

@@ -439,7 +439,7 @@ fn prepared_states_are_wiped() {
         drop(key);
         assert_eq!(alive(), ["inner state of the key", "outer state"]);
         let moved = Box::new(prepared);
-        let tag = moved.finish(b"suffix");
+        let tag = moved.finish(b"suffix").unwrap();
         drop(moved);
         assert!(alive().is_empty());
         drop(tag);

@@ -19,9 +19,12 @@ use sha2::block_api::compress256;
 use sha2::{Digest as _, Sha256};
 use zeroize::{Zeroize, Zeroizing};
 
-use super::Tag;
+use super::{BROKEN, KeyError, Tag};
 use crate::encoding::decimal::TenDigits;
-use crate::secret::{Held, REDACTED};
+use crate::secret::{Held, Memory, REDACTED};
+
+#[cfg(feature = "mlock")]
+use crate::secret::LockOutcome;
 
 const BLOCK: usize = 64;
 /// Bytes of the message length that end the last block.
@@ -42,7 +45,7 @@ type State = [u32; 8];
 /// let key = SymmetricKey::from_bytes(b"a key for the example")?;
 /// let prepared = key.prepare(b"a common beginning, ").expect("the key is in memory");
 /// assert_eq!(
-///     prepared.finish(b"and an end"),
+///     prepared.finish(b"and an end")?,
 ///     key.hmac_sha256(&[b"a common beginning, and an end"])?
 /// );
 /// # Ok::<(), hubward::keystore::KeyError>(())
@@ -105,8 +108,9 @@ const INITIAL: State = [
 ];
 
 impl PreparedMac {
-    /// `None` only if this file is wrong: whoever asked then signs without a prepared state.
-    pub(super) fn new(key: &[u8], prefix: &[u8]) -> Option<Self> {
+    /// `None` if the state may not live where it must, or this file is wrong: whoever asked then signs
+    /// without a prepared state.
+    pub(super) fn new(memory: Memory, key: &[u8], prefix: &[u8]) -> Option<Self> {
         let fill = |prepared: &mut Prepared| {
             let Prepared { inner, outer, end, at, spills, absorbed } = prepared;
             absorb_key(key, inner, outer)?;
@@ -125,27 +129,37 @@ impl PreparedMac {
             *end.get_mut(mark)? = 0x80;
             Some(())
         };
-        Held::build(|prepared| fill(prepared).ok_or(())).ok().map(Self)
+        Held::build(memory, |prepared| fill(prepared).ok_or(BROKEN)).ok().map(Self)
     }
 
     /// The tag of the prefix followed by `suffix`.
-    pub fn finish(&self, suffix: &[u8]) -> Tag {
-        let Prepared { inner, outer, end, at, spills: _, absorbed } = self.0.get();
+    ///
+    /// # Errors
+    ///
+    /// [`KeyError::WipedByFork`] in a forked child, if the key is in locked pages.
+    pub fn finish(&self, suffix: &[u8]) -> Result<Tag, KeyError> {
+        let Prepared { inner, outer, end, at, spills: _, absorbed } = self.0.get()?;
         let (mut inner, mut outer) = (*inner, *outer);
         let rest = end.as_flattened().iter().take(*at);
         absorb_end(&mut inner, *absorbed, at + suffix.len(), rest.chain(suffix));
         finish_outer(&mut outer, &inner);
-        Tag::from_bytes(to_bytes(&outer))
+        Ok(Tag::from_bytes(to_bytes(&outer)))
+    }
+
+    /// How the memory of the state is protected; `None` if its key is not in locked pages.
+    #[cfg(feature = "mlock")]
+    pub const fn lock_outcome(&self) -> Option<LockOutcome> {
+        self.0.lock_outcome()
     }
 
     /// The tag, as words, of the prefix followed by ten digits: [`PreparedMac::finish`] for the one
-    /// suffix whose time counts. `None` only if this file is wrong.
+    /// suffix whose time counts. `None` if the state was wiped, or this file is wrong.
     ///
     /// What is copied here is overwritten by the compressions; the inner digest, which stays on the
     /// stack, is of no use without the outer state.
     #[inline(always)]
     pub(crate) fn finish_ten(&self, suffix: TenDigits) -> Option<State> {
-        let Prepared { inner, outer, end, at, spills, absorbed: _ } = self.0.get();
+        let Prepared { inner, outer, end, at, spills, absorbed: _ } = self.0.get().ok()?;
         let (mut inner, mut outer) = (*inner, *outer);
         if *spills {
             let mut end = *end;
@@ -161,7 +175,14 @@ impl PreparedMac {
     }
 }
 
-/// HMAC-SHA256 over the concatenation of `parts`, into its place. `None`, and nothing of use written,
+/// HMAC-SHA256 over the concatenation of `parts`.
+pub(super) fn mac(key: &[u8], parts: &[&[u8]]) -> Result<Tag, KeyError> {
+    let mut tag = Tag::from_bytes([0; Tag::LEN]);
+    hmac_sha256(key, parts, &mut tag.0).ok_or(BROKEN)?;
+    Ok(tag)
+}
+
+/// [`mac`] into its place. `None`, and nothing of use written,
 /// only if this file is wrong.
 pub(super) fn hmac_sha256(key: &[u8], parts: &[&[u8]], tag: &mut [u8; Tag::LEN]) -> Option<()> {
     let mut states = Zeroizing::new([INITIAL; 2]);
@@ -275,7 +296,7 @@ mod tests {
         let key = SymmetricKey::from_bytes(key).unwrap();
         assert_eq!(key.hmac_sha256(&[prefix, suffix]).unwrap(), expected);
         let prepared = key.prepare(prefix).unwrap();
-        assert_eq!(prepared.finish(suffix), expected);
+        assert_eq!(prepared.finish(suffix).unwrap(), expected);
     }
 
     fn check_number(key: &[u8], prefix: &[u8], number: u64) {

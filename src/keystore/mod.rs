@@ -4,11 +4,53 @@
 //! whoever signs cannot tell, and signing may fail. Keys that are in memory can also be *prepared*
 //! for messages that share a beginning, as the tokens of one signer do: see [`MacKey::prepare`].
 
+#[cfg(any(
+    feature = "keystore-file",
+    feature = "keystore-memory",
+    feature = "keystore-os",
+    feature = "keystore-software"
+))]
+mod bytes;
+#[cfg(any(feature = "keystore-file", feature = "keystore-memory"))]
+mod content;
+#[cfg(all(feature = "keystore-file", unix))]
+pub mod file;
+#[cfg(all(any(feature = "keystore-file", feature = "keystore-systemd"), unix))]
+pub mod fs_check;
 mod hmac;
+#[cfg(feature = "keystore-memory")]
+mod memory;
+mod name;
+#[cfg(all(feature = "keystore-os", target_os = "linux"))]
+pub mod os;
+mod protection;
+#[cfg(feature = "alloc")]
+pub mod rotation;
+#[cfg(feature = "keystore-software")]
+mod software;
+#[cfg(feature = "alloc")]
+mod store;
 mod symmetric;
+#[cfg(all(feature = "keystore-systemd", unix))]
+mod systemd;
 
 pub use hmac::PreparedMac;
+#[cfg(feature = "keystore-memory")]
+pub use memory::MemoryKeyStore;
+pub use name::{KeyName, KeyNameError};
+#[cfg(feature = "alloc")]
+pub use protection::AtLeast;
+pub use protection::Protection;
+#[cfg(feature = "keystore-software")]
+pub use software::SoftwareSigningKey;
+#[cfg(feature = "alloc")]
+pub use store::{
+    CredentialStore, KeyInfo, KeyStore, KeyStoreAdmin, NewKey, RecordKind, Records,
+    SignatureAlgorithm, SigningKey, Slot,
+};
 pub use symmetric::SymmetricKey;
+#[cfg(all(feature = "keystore-systemd", unix))]
+pub use systemd::SystemdCredentials;
 
 use core::fmt;
 
@@ -16,7 +58,7 @@ use thiserror::Error;
 use zeroize::Zeroize as _;
 
 use crate::error::OtherError;
-use crate::secret::{REDACTED, SecretBytes, constant_time_eq};
+use crate::secret::{LockOutcome, REDACTED, SecretBytes, SecretError, constant_time_eq};
 
 #[cfg(feature = "alloc")]
 use alloc::{boxed::Box, sync::Arc};
@@ -65,6 +107,17 @@ pub trait MacKey: fmt::Debug + Send + Sync {
         let _ = prefix;
         None
     }
+
+    /// How well the key is protected, as far as its store knows.
+    fn protection(&self) -> Protection {
+        Protection::Plain
+    }
+
+    /// How the memory of the key is protected; `None` if it is not in locked pages and was not meant to
+    /// be.
+    fn lock_outcome(&self) -> Option<LockOutcome> {
+        None
+    }
 }
 
 impl<K: MacKey + ?Sized> MacKey for &K {
@@ -74,6 +127,14 @@ impl<K: MacKey + ?Sized> MacKey for &K {
 
     fn prepare(&self, prefix: &[u8]) -> Option<PreparedMac> {
         (**self).prepare(prefix)
+    }
+
+    fn protection(&self) -> Protection {
+        (**self).protection()
+    }
+
+    fn lock_outcome(&self) -> Option<LockOutcome> {
+        (**self).lock_outcome()
     }
 }
 
@@ -86,6 +147,14 @@ impl<K: MacKey + ?Sized> MacKey for Box<K> {
     fn prepare(&self, prefix: &[u8]) -> Option<PreparedMac> {
         (**self).prepare(prefix)
     }
+
+    fn protection(&self) -> Protection {
+        (**self).protection()
+    }
+
+    fn lock_outcome(&self) -> Option<LockOutcome> {
+        (**self).lock_outcome()
+    }
 }
 
 #[cfg(feature = "alloc")]
@@ -96,6 +165,14 @@ impl<K: MacKey + ?Sized> MacKey for Arc<K> {
 
     fn prepare(&self, prefix: &[u8]) -> Option<PreparedMac> {
         (**self).prepare(prefix)
+    }
+
+    fn protection(&self) -> Protection {
+        (**self).protection()
+    }
+
+    fn lock_outcome(&self) -> Option<LockOutcome> {
+        (**self).lock_outcome()
     }
 }
 
@@ -153,7 +230,38 @@ impl fmt::Debug for Tag {
     }
 }
 
-/// Why a key could not be made or used.
+/// What a key is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum KeyKind {
+    /// HMAC-SHA256: the shared access keys of IoT Hub and DPS.
+    Symmetric,
+    /// ECDSA with the curve P-256 (FIPS 186-5).
+    EcdsaP256,
+    /// ECDSA with the curve P-384 (FIPS 186-5).
+    EcdsaP384,
+    /// RSA (RFC 8017).
+    Rsa,
+}
+
+impl KeyKind {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Symmetric => "symmetric",
+            Self::EcdsaP256 => "ECDSA P-256",
+            Self::EcdsaP384 => "ECDSA P-384",
+            Self::Rsa => "RSA",
+        }
+    }
+}
+
+impl fmt::Display for KeyKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+/// Why a key could not be made, kept or used.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum KeyError {
@@ -169,7 +277,66 @@ pub enum KeyError {
     /// More bytes than any key of the service has.
     #[error("the key has more than {max} bytes", max = SecretBytes::MAX_LEN)]
     TooLong,
-    /// The store or chip that holds the key failed or refused.
-    #[error("the store or chip that holds the key failed or refused")]
+    /// The bytes are not a private key, or one with parts that do not belong together.
+    #[error(
+        "this is not a private key that is understood: give an unencrypted PKCS#8 key in DER, for \
+         instance from `openssl pkcs8 -topk8 -nocrypt -outform DER`"
+    )]
+    InvalidPrivateKey,
+    /// A kind of key, or a way to sign, that this store or this build does not know.
+    #[error("this store or build does not support {0}")]
+    UnsupportedAlgorithm(&'static str),
+    /// The store has no key of that name.
+    #[error("the store has no key of that name: `list` shows the names that it has")]
+    NotFound,
+    /// The store has a key of that name already.
+    #[error("the store has a key of that name already: delete it first, or rotate it")]
+    AlreadyExists,
+    /// The store has a key of that name, and it is of another kind.
+    #[error("the key is of another kind: {}", found.map_or("a private key", KeyKind::name))]
+    WrongKind {
+        /// What is there; `None` for a private key that was not looked into.
+        found: Option<KeyKind>,
+    },
+    /// The store does not open to what it was given: a wrong passphrase or key, or one that was changed
+    /// meanwhile.
+    #[error("the store is locked: give it its present passphrase or key")]
+    Locked(#[source] OtherError),
+    /// What the store holds was damaged or tampered with. It was left as it is.
+    #[error("the store is damaged or was tampered with, and was left untouched: restore a copy")]
+    Corrupt(#[source] OtherError),
+    /// The store does not do that: it is read-only, full, or not permitted to.
+    #[error("the store refuses")]
+    Refused(#[source] OtherError),
+    /// The key is less protected than the policy demands.
+    #[error("the key's protection is {actual}, and at least {required} is demanded")]
+    ProtectionTooLow {
+        /// What the policy demands.
+        required: Protection,
+        /// What the key has.
+        actual: Protection,
+    },
+    /// Locked memory was required, and the system does not give all that belongs to it.
+    #[error("{}", SecretError::NotLocked(*.0))]
+    NotLocked(LockOutcome),
+    /// The key was in locked memory when this process was forked, and was wiped in it.
+    #[error("{}", SecretError::WipedByFork)]
+    WipedByFork,
+    /// The store or chip that holds the key failed.
+    #[error("the store or chip that holds the key failed")]
     Other(#[source] OtherError),
 }
+
+impl From<SecretError> for KeyError {
+    fn from(error: SecretError) -> Self {
+        match error {
+            SecretError::TooLong { .. } => Self::TooLong,
+            SecretError::NotLocked(outcome) => Self::NotLocked(outcome),
+            SecretError::WipedByFork => Self::WipedByFork,
+        }
+    }
+}
+
+/// What cannot be, told instead of a wrong MAC.
+const BROKEN: KeyError =
+    KeyError::Other(OtherError::from_static("HMAC did not work: this is a mistake of hubward"));

@@ -2,13 +2,14 @@
 
 use core::fmt;
 
-use super::{KeyError, MacKey, PreparedMac, Tag, hmac};
+use super::{BROKEN, KeyError, MacKey, PreparedMac, Tag, hmac};
 use crate::encoding::base64::{self, Base64Error};
-use crate::error::OtherError;
-use crate::secret::{REDACTED, SecretBytes};
+use crate::secret::{Memory, REDACTED, SecretBytes};
 
 #[cfg(feature = "alloc")]
 use crate::secret::SecretText;
+#[cfg(feature = "mlock")]
+use crate::secret::{LockOutcome, LockPolicy};
 
 /// A symmetric key in memory: the shared access key of a device, module or policy.
 ///
@@ -39,7 +40,21 @@ impl SymmetricKey {
     /// [`KeyError::NotBase64`] for anything but canonical base64 with padding, whitespace included;
     /// [`KeyError::Empty`]; [`KeyError::TooLong`].
     pub fn from_base64(text: &str) -> Result<Self, KeyError> {
-        SecretBytes::build(|bytes| {
+        Self::from_base64_in(Memory::Plain, text)
+    }
+
+    /// [`SymmetricKey::from_base64`] into locked pages, so that the key is never in any other memory.
+    ///
+    /// # Errors
+    ///
+    /// As [`SymmetricKey::from_base64`], and [`KeyError::NotLocked`].
+    #[cfg(feature = "mlock")]
+    pub fn from_base64_locked(text: &str, policy: LockPolicy) -> Result<Self, KeyError> {
+        Self::from_base64_in(Memory::Locked(policy), text)
+    }
+
+    pub(super) fn from_base64_in(memory: Memory, text: &str) -> Result<Self, KeyError> {
+        SecretBytes::build_in(memory, |bytes| {
             base64::decode_secret(text, bytes).map_err(|error| match error {
                 Base64Error::NotCanonical => KeyError::NotBase64,
                 Base64Error::TooLong => KeyError::TooLong,
@@ -54,7 +69,7 @@ impl SymmetricKey {
     ///
     /// [`KeyError::Empty`]; [`KeyError::TooLong`].
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, KeyError> {
-        SecretBytes::copy_from(bytes).map_err(|_| KeyError::TooLong).and_then(Self::from_secret)
+        Self::from_secret(SecretBytes::copy_from(bytes)?)
     }
 
     /// Takes secret bytes over as a key.
@@ -63,15 +78,33 @@ impl SymmetricKey {
     ///
     /// [`KeyError::Empty`].
     pub fn from_secret(bytes: SecretBytes) -> Result<Self, KeyError> {
-        if bytes.expose_bytes().is_empty() {
+        if bytes.expose()?.is_empty() {
             return Err(KeyError::Empty);
         }
         Ok(Self(bytes))
     }
 
-    /// The raw bytes.
+    /// Copies the key into locked pages; the states that are prepared from it and the keys that are
+    /// derived from it go there too. Drop the original, and its own copy is wiped.
+    ///
+    /// # Errors
+    ///
+    /// [`KeyError::NotLocked`] if the policy is [`LockPolicy::Require`] and the system does not give all
+    /// of it; [`KeyError::WipedByFork`].
+    #[cfg(feature = "mlock")]
+    pub fn to_locked(&self, policy: LockPolicy) -> Result<Self, KeyError> {
+        Ok(Self(self.0.to_locked(policy)?))
+    }
+
+    /// The raw bytes. None in a forked child, if the key is in locked pages.
     pub fn expose_bytes(&self) -> &[u8] {
         self.0.expose_bytes()
+    }
+
+    /// The raw bytes, or that a fork wiped them.
+    #[cfg(any(feature = "keystore-file", feature = "keystore-memory", feature = "keystore-os"))]
+    pub(super) fn expose(&self) -> Result<&[u8], KeyError> {
+        Ok(self.0.expose()?)
     }
 
     /// The key as the service writes it, in base64.
@@ -82,28 +115,28 @@ impl SymmetricKey {
 
     /// The key that is the MAC of `message` under this one, built in its place.
     pub(crate) fn derive(&self, message: &[u8]) -> Result<Self, KeyError> {
-        SecretBytes::build(|bytes| {
+        let key = self.0.expose()?;
+        SecretBytes::build_in(self.0.memory(), |bytes| {
             let tag = bytes.first_chunk_mut().ok_or(BROKEN)?;
-            hmac::hmac_sha256(self.expose_bytes(), &[message], tag).ok_or(BROKEN)?;
+            hmac::hmac_sha256(key, &[message], tag).ok_or(BROKEN)?;
             Ok(Tag::LEN)
         })
         .map(Self)
     }
 }
 
-/// What cannot be, told instead of a wrong MAC.
-const BROKEN: KeyError =
-    KeyError::Other(OtherError::from_static("HMAC did not work: this is a mistake of hubward"));
-
 impl MacKey for SymmetricKey {
     fn hmac_sha256(&self, parts: &[&[u8]]) -> Result<Tag, KeyError> {
-        let mut tag = Tag::from_bytes([0; Tag::LEN]);
-        hmac::hmac_sha256(self.expose_bytes(), parts, &mut tag.0).ok_or(BROKEN)?;
-        Ok(tag)
+        hmac::mac(self.0.expose()?, parts)
     }
 
     fn prepare(&self, prefix: &[u8]) -> Option<PreparedMac> {
-        PreparedMac::new(self.expose_bytes(), prefix)
+        PreparedMac::new(self.0.memory(), self.0.expose().ok()?, prefix)
+    }
+
+    #[cfg(feature = "mlock")]
+    fn lock_outcome(&self) -> Option<LockOutcome> {
+        self.0.lock_outcome()
     }
 }
 

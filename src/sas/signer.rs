@@ -19,6 +19,8 @@ use crate::keystore::{KeyError, MacKey, PreparedMac, SymmetricKey};
 use crate::secret::{REDACTED, SecretBytes};
 use crate::time::{TimeError, UnixTime};
 
+#[cfg(feature = "mlock")]
+use crate::secret::LockOutcome;
 #[cfg(feature = "alloc")]
 use {
     super::token::{SasToken, SasTokenParts},
@@ -341,7 +343,7 @@ impl<K: MacKey> SasSigner<K> {
         let expiry = Decimal::new(expiry.as_secs());
         let head = self.head.as_bytes();
         let tag = match &self.key {
-            Key::Prepared(key) => key.finish(expiry.as_bytes()),
+            Key::Prepared(key) => key.finish(expiry.as_bytes())?,
             Key::Handle(key) => {
                 let resource = self.resource().and_then(|resource| head.get(resource));
                 let message = [resource.ok_or(BROKEN)?, b"\n", expiry.as_bytes()];
@@ -368,6 +370,16 @@ impl<K: MacKey> SasSigner<K> {
             room = rest;
         }
         Ok(needed)
+    }
+
+    /// How the memory of the prepared state is protected; `None` if the key is not in locked pages, or
+    /// has no such state and is asked for each token.
+    #[cfg(feature = "mlock")]
+    pub const fn lock_outcome(&self) -> Option<LockOutcome> {
+        match &self.key {
+            Key::Prepared(prepared) => prepared.lock_outcome(),
+            Key::Handle(_) => None,
+        }
     }
 
     /// Where the resource is in the head.

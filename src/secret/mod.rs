@@ -12,6 +12,13 @@
 //! move may leave a copy behind on the stack that nothing wipes. Registers, and stack slots that
 //! the compiler spills to, are outside what safe Rust can promise in either case.
 
+mod held;
+#[cfg(feature = "mlock")]
+#[expect(unsafe_code, reason = "page locking; the only file outside the C interface")]
+mod locked;
+
+pub(crate) use held::{Held, Memory};
+
 use core::fmt;
 
 use ctutils::CtEq;
@@ -19,7 +26,7 @@ use thiserror::Error;
 use zeroize::Zeroize;
 
 #[cfg(feature = "alloc")]
-use alloc::{borrow::ToOwned, boxed::Box, string::String};
+use alloc::{borrow::ToOwned, string::String};
 
 /// What secrets look like in `Debug` and `Display`.
 pub(crate) const REDACTED: &str = "<redacted>";
@@ -29,38 +36,139 @@ pub(crate) fn constant_time_eq(a: &[u8], b: &[u8]) -> bool {
     a.ct_eq(b).to_bool()
 }
 
-/// Owner of a `T` that is built in place and wiped on drop: behind a `Box` where there is an
-/// allocator, so that moves do not copy it; inline elsewhere.
-pub(crate) struct Held<T: Zeroize> {
-    #[cfg(feature = "alloc")]
-    value: Box<T>,
-    #[cfg(not(feature = "alloc"))]
-    value: T,
+/// Whether a secret may live in memory that is less than locked.
+///
+/// # Examples
+///
+/// ```
+/// use hubward::SymmetricKey;
+/// use hubward::MacKey as _;
+/// use hubward::secret::LockPolicy;
+///
+/// let key = SymmetricKey::from_base64_locked("Zm9vYmFy", LockPolicy::Prefer)?;
+/// if let Some(outcome) = key.lock_outcome() && !outcome.is_complete() {
+///     eprintln!("the key is in memory that is not fully protected: {outcome}");
+/// }
+/// # Ok::<(), hubward::KeyError>(())
+/// ```
+#[cfg(feature = "mlock")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum LockPolicy {
+    /// All that [`LockOutcome`] names, or an error.
+    Require,
+    /// As much of it as the system gives; what it gave can be read from the [`LockOutcome`].
+    Prefer,
 }
 
-impl<T: Zeroize + Default> Held<T> {
-    /// Starts from `T::default()`, which must hold no secret, and lets `fill` write the content into
-    /// its final place.
-    pub(crate) fn build<E>(fill: impl FnOnce(&mut T) -> Result<(), E>) -> Result<Self, E> {
-        let mut held = Self {
-            #[cfg(feature = "alloc")]
-            value: Box::default(),
-            #[cfg(not(feature = "alloc"))]
-            value: T::default(),
+/// How the memory of a secret is protected: what came of asking for locked pages (feature `mlock`).
+///
+/// `Display` names what is missing. The limit of locked memory is `RLIMIT_MEMLOCK` (`ulimit -l`,
+/// `LimitMEMLOCK=` of a systemd unit); each secret takes a page of it, and so does each prepared state.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct LockOutcome {
+    /// Pages without access stand before and behind the secret.
+    pub guarded: bool,
+    /// The pages are never written to swap (`mlock`).
+    pub locked: bool,
+    /// The pages are left out of core dumps (Linux, `MADV_DONTDUMP`).
+    pub undumped: bool,
+    /// A forked child finds the pages wiped (Linux, `MADV_WIPEONFORK`) and is told so by
+    /// [`SecretError::WipedByFork`].
+    pub wiped_on_fork: bool,
+}
+
+impl LockOutcome {
+    #[cfg(feature = "mlock")]
+    pub(crate) const NONE: Self =
+        Self { guarded: false, locked: false, undumped: false, wiped_on_fork: false };
+
+    /// `true` if nothing is missing.
+    #[must_use]
+    pub const fn is_complete(self) -> bool {
+        let Self { guarded, locked, undumped, wiped_on_fork } = self;
+        guarded && locked && undumped && wiped_on_fork
+    }
+}
+
+impl fmt::Display for LockOutcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { guarded, locked, undumped, wiped_on_fork } = *self;
+        let missing = [
+            (guarded, "no guard pages"),
+            (locked, "can be swapped"),
+            (undumped, "goes into core dumps"),
+            (wiped_on_fork, "is copied by fork"),
+        ];
+        let mut missing = missing.iter().filter(|(given, _)| !given).map(|(_, what)| *what);
+        let Some(first) = missing.next() else {
+            return f.write_str("fully protected");
         };
-        // On an error `held` is dropped here, and what was written so far is wiped.
-        fill(&mut held.value)?;
-        Ok(held)
-    }
-
-    pub(crate) fn get(&self) -> &T {
-        &self.value
+        f.write_str(first)?;
+        missing.try_for_each(|what| write!(f, ", {what}"))
     }
 }
 
-impl<T: Zeroize> Drop for Held<T> {
-    fn drop(&mut self) {
-        self.value.zeroize();
+/// At most `N` secret bytes.
+pub(crate) struct SecretArray<const N: usize>(Held<Bytes<N>>);
+
+struct Bytes<const N: usize> {
+    len: usize,
+    bytes: [u8; N],
+}
+
+impl<const N: usize> Bytes<N> {
+    fn fill<E>(&mut self, fill: impl FnOnce(&mut [u8; N]) -> Result<usize, E>) -> Result<(), E> {
+        self.len = fill(&mut self.bytes)?;
+        Ok(())
+    }
+}
+
+impl<const N: usize> Default for Bytes<N> {
+    fn default() -> Self {
+        Self { len: 0, bytes: [0; N] }
+    }
+}
+
+impl<const N: usize> Zeroize for Bytes<N> {
+    fn zeroize(&mut self) {
+        let Self { len, bytes } = self;
+        bytes.zeroize();
+        *len = 0;
+    }
+}
+
+impl<const N: usize> SecretArray<N> {
+    pub(crate) fn copy_from(memory: Memory, bytes: &[u8]) -> Result<Self, SecretError> {
+        Self::build(memory, |buffer| {
+            let len = bytes.len();
+            let target = buffer.get_mut(..len).ok_or(SecretError::TooLong { len, max: N })?;
+            target.copy_from_slice(bytes);
+            Ok(len)
+        })
+    }
+
+    /// Lets `fill` write into the final place and say how many bytes it wrote.
+    pub(crate) fn build<E: From<SecretError>>(
+        memory: Memory,
+        fill: impl FnOnce(&mut [u8; N]) -> Result<usize, E>,
+    ) -> Result<Self, E> {
+        Held::build(memory, |content: &mut Bytes<N>| content.fill(fill)).map(Self)
+    }
+
+    pub(crate) const fn memory(&self) -> Memory {
+        self.0.memory()
+    }
+
+    #[cfg(feature = "mlock")]
+    pub(crate) const fn lock_outcome(&self) -> Option<LockOutcome> {
+        self.0.lock_outcome()
+    }
+
+    pub(crate) fn expose(&self) -> Result<&[u8], SecretError> {
+        let Bytes { len, bytes } = self.0.get()?;
+        Ok(bytes.get(..*len).unwrap_or_default())
     }
 }
 
@@ -78,26 +186,7 @@ impl<T: Zeroize> Drop for Held<T> {
 /// assert_eq!(secret.expose_bytes(), b"not for your logs");
 /// # Ok::<(), hubward::secret::SecretError>(())
 /// ```
-pub struct SecretBytes(Held<Bytes>);
-
-struct Bytes {
-    len: usize,
-    bytes: [u8; SecretBytes::MAX_LEN],
-}
-
-impl Default for Bytes {
-    fn default() -> Self {
-        Self { len: 0, bytes: [0; SecretBytes::MAX_LEN] }
-    }
-}
-
-impl Zeroize for Bytes {
-    fn zeroize(&mut self) {
-        let Self { len, bytes } = self;
-        bytes.zeroize();
-        *len = 0;
-    }
-}
+pub struct SecretBytes(SecretArray<{ Self::MAX_LEN }>);
 
 impl SecretBytes {
     /// The most bytes that one value holds: four times the longest key that IoT Hub and DPS take.
@@ -109,36 +198,66 @@ impl SecretBytes {
     ///
     /// [`SecretError::TooLong`] for more than [`SecretBytes::MAX_LEN`] bytes.
     pub fn copy_from(bytes: &[u8]) -> Result<Self, SecretError> {
-        Self::build(|buffer| {
-            let len = bytes.len();
-            let target =
-                buffer.get_mut(..len).ok_or(SecretError::TooLong { len, max: Self::MAX_LEN })?;
-            target.copy_from_slice(bytes);
-            Ok(len)
-        })
+        SecretArray::copy_from(Memory::Plain, bytes).map(Self)
+    }
+
+    /// Copies the secret into locked pages. Drop the original, and its own copy is wiped.
+    ///
+    /// # Errors
+    ///
+    /// [`SecretError::NotLocked`] if the policy is [`LockPolicy::Require`] and the system does not give
+    /// all of it; [`SecretError::WipedByFork`].
+    #[cfg(feature = "mlock")]
+    pub fn to_locked(&self, policy: LockPolicy) -> Result<Self, SecretError> {
+        SecretArray::copy_from(Memory::Locked(policy), self.expose()?).map(Self)
+    }
+
+    /// How the memory of the secret is protected; `None` if it is not in locked pages and was not meant
+    /// to be.
+    #[cfg(feature = "mlock")]
+    pub const fn lock_outcome(&self) -> Option<LockOutcome> {
+        self.0.lock_outcome()
     }
 
     /// Lets `fill` write into the final place and say how many bytes it wrote.
     pub(crate) fn build<E>(
         fill: impl FnOnce(&mut [u8; Self::MAX_LEN]) -> Result<usize, E>,
     ) -> Result<Self, E> {
-        Held::build(|content: &mut Bytes| {
-            content.len = fill(&mut content.bytes)?;
-            Ok(())
-        })
-        .map(Self)
+        Held::build_plain(|content: &mut Bytes<{ Self::MAX_LEN }>| content.fill(fill))
+            .map(|held| Self(SecretArray(held)))
     }
 
-    /// The bytes themselves.
+    /// [`SecretBytes::build`] in memory that may not be had.
+    pub(crate) fn build_in<E: From<SecretError>>(
+        memory: Memory,
+        fill: impl FnOnce(&mut [u8; Self::MAX_LEN]) -> Result<usize, E>,
+    ) -> Result<Self, E> {
+        SecretArray::build(memory, fill).map(Self)
+    }
+
+    /// The bytes themselves. None in a forked child, if the secret is in locked pages: what computes
+    /// with a key tells that by an error.
     pub fn expose_bytes(&self) -> &[u8] {
-        let Bytes { len, bytes } = self.0.get();
-        bytes.get(..*len).unwrap_or_default()
+        self.expose().unwrap_or_default()
+    }
+
+    /// The bytes themselves, or that a fork wiped them.
+    pub(crate) fn expose(&self) -> Result<&[u8], SecretError> {
+        self.0.expose()
+    }
+
+    pub(crate) const fn memory(&self) -> Memory {
+        self.0.memory()
     }
 }
 
+/// A secret that a fork wiped is equal to none.
 impl PartialEq for SecretBytes {
     fn eq(&self, other: &Self) -> bool {
-        constant_time_eq(self.expose_bytes(), other.expose_bytes())
+        match (self.expose(), other.expose()) {
+            (Ok(a), Ok(b)) => constant_time_eq(a, b),
+            _ => false,
+        }
     }
 }
 
@@ -229,6 +348,15 @@ pub enum SecretError {
         /// Bytes that fit.
         max: usize,
     },
+    /// Locked pages were required, and the system does not give all that belongs to them.
+    #[error(
+        "the secret cannot be held in locked memory ({0}): raise the limit of locked memory \
+         (RLIMIT_MEMLOCK, `LimitMEMLOCK=` of a systemd unit), or take `LockPolicy::Prefer`"
+    )]
+    NotLocked(LockOutcome),
+    /// The secret was in locked pages when this process was forked, and was wiped in it.
+    #[error("the secret was wiped in this forked process: load it after the fork")]
+    WipedByFork,
 }
 
 #[cfg(test)]
@@ -260,9 +388,9 @@ mod tests {
     fn held_wipes_what_it_drops() {
         // Looks at the wiping itself; that it happens before the memory is freed is proved by the
         // scanning allocator in tests/zeroize.rs.
-        let mut content = Bytes { len: 3, bytes: [9; SecretBytes::MAX_LEN] };
+        let mut content = Bytes::<256> { len: 3, bytes: [9; 256] };
         content.zeroize();
-        assert_eq!((content.len, content.bytes), (0, [0; SecretBytes::MAX_LEN]));
+        assert_eq!((content.len, content.bytes), (0, [0; 256]));
     }
 
     #[cfg(feature = "alloc")]

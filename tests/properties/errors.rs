@@ -563,7 +563,7 @@ fn the_other_errors_say_what_is_wrong() {
     let needed = good.sign(start).expect("in memory").expose_token().len();
     let too_small = format!("the token needs {needed} bytes and the buffer has 3");
     let broken = SasSigner::new(Broken, &resource).expect("not Service Bus");
-    let silent = "the store or chip that holds the key failed or refused";
+    let silent = "the store or chip that holds the key failed";
     let expiry = |lifetime, now| SasSigner::expiry_for(lifetime, now).expect_err("it is wrong");
 
     use SasError as S;

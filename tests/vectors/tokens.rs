@@ -145,7 +145,7 @@ fn sas_signature() {
             let hmac = key.hmac_sha256(&[string_to_sign.as_bytes()]).unwrap();
             assert_eq!(hmac.matches(&tag), right);
             let prepared = key.prepare(format!("{sr}\n").as_bytes()).unwrap();
-            let prepared = prepared.finish(expiry.to_string().as_bytes());
+            let prepared = prepared.finish(expiry.to_string().as_bytes()).unwrap();
             assert_eq!(prepared.matches(&tag), right);
 
             // All resources of this file are ones that we can name.
