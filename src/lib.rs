@@ -6,7 +6,7 @@
 //!
 //! ```text
 //! floor 3   sas                           tokens: made, read, judged
-//! floor 2   keystore     identity         keys as handles; names and connection strings
+//! floor 2   keystore     identity         keys as handles and their stores; names, connection strings
 //! floor 1   secret   time   encoding      what vanishes, what is now, what the wire looks like
 //! floor 0   error
 //! ```
@@ -41,7 +41,11 @@
 //! | feature | adds | without it |
 //! |---|---|---|
 //! | `std` (the only default) | `alloc`, `SystemClock` | `#![no_std]` |
-//! | `alloc` | owned forms, `SasSigner::sign`, `Arc` and `Box` handles, secrets behind a `Box` | names, borrowing [`ConnectionString`], [`SymmetricKey`], [`GroupKey`], [`ResourceUri`], [`SasSigner::sign_into`], borrowing [`SasToken`], verification: no allocator needed |
+//! | `alloc` | owned forms, `SasSigner::sign`, `Arc` and `Box` handles, secrets behind a `Box`, the traits of key stores, rotation | names, borrowing [`ConnectionString`], [`SymmetricKey`], [`GroupKey`], [`ResourceUri`], [`SasSigner::sign_into`], borrowing [`SasToken`], verification: no allocator needed |
+//! | `mlock` | secrets in locked pages, where asked for | `#![forbid(unsafe_code)]` |
+//! | `keystore-memory`, `keystore-file`, `keystore-systemd`, `keystore-os` | a [store of keys](keystore) each | |
+//! | `keystore-software` | private keys in memory: P-256, P-384 | |
+//! | `aws-lc-rs`, `ring` | RSA for `keystore-software` | |
 //!
 //! Features only add. Everything that takes the time takes it as an argument; `SystemClock` is the
 //! only reader of the operating system's clock.
@@ -84,7 +88,9 @@ pub use identity::{
     ConnectionString, ConnectionStringError, DeviceId, HubHost, IdScope, ModuleId, NameError,
     PolicyName, RegistrationId,
 };
-pub use keystore::{KeyError, MacKey, SymmetricKey};
+pub use keystore::{KeyError, KeyName, MacKey, SymmetricKey};
+#[cfg(feature = "alloc")]
+pub use keystore::{KeyStore, KeyStoreAdmin, SigningKey};
 #[cfg(feature = "alloc")]
 pub use rustls_pki_types as pki_types;
 pub use sas::{GroupKey, ResourceUri, SAS_TOKEN_MAX, SasError, SasSigner, SasToken, ServiceBusKey};
@@ -115,7 +121,14 @@ mod tests {
         is_portable::<SasToken<'static>>();
         is_portable::<ServiceBusKey>();
         is_portable::<SymmetricKey>();
+        is_portable::<keystore::KeyName>();
         is_portable::<keystore::PreparedMac>();
+        #[cfg(feature = "keystore-file")]
+        is_portable::<keystore::file::FileKeyStore>();
+        #[cfg(feature = "keystore-memory")]
+        is_portable::<keystore::MemoryKeyStore>();
+        #[cfg(feature = "keystore-software")]
+        is_portable::<keystore::SoftwareSigningKey>();
         is_portable::<keystore::Tag>();
         is_portable::<sas::TokenParseError>();
         is_portable::<sas::TokenVerifyError>();

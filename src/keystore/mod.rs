@@ -1,8 +1,22 @@
-//! Keys as handles: what signs, and the keys in memory that do.
+//! Keys as handles: what signs, and the stores that keep it.
 //!
-//! A [`MacKey`] may be a few bytes in memory, a slot of a TPM or a secure element behind a C driver:
-//! whoever signs cannot tell, and signing may fail. Keys that are in memory can also be *prepared*
-//! for messages that share a beginning, as the tokens of one signer do: see [`MacKey::prepare`].
+//! A [`MacKey`] or a [`SigningKey`] may be a few bytes in memory, a slot of a TPM or a secure element
+//! behind a C driver: whoever signs cannot tell, and signing may fail. Keys that are in memory can also be
+//! *prepared* for messages that share a beginning, as the tokens of one signer do: see
+//! [`MacKey::prepare`].
+//!
+//! A [`KeyStore`] hands out keys by name. Managing them is a trait of its own, [`KeyStoreAdmin`]; changing
+//! several things at once is [`CredentialStore`], and [`rotation`] stands on that.
+//!
+//! | store | feature | keeps | survives | [`Protection`] |
+//! |---|---|---|---|---|
+//! | `MemoryKeyStore` | `keystore-memory` | keys, certificates | nothing | `Plain` |
+//! | `file::FileKeyStore` | `keystore-file` (Unix) | keys, certificates | everything but the disk | `Passphrase`, or that of the key that opens it |
+//! | `SystemdCredentials` | `keystore-systemd` (Unix) | reads keys | is systemd's | `Plain` |
+//! | `os::OsKeyStore` | `keystore-os` (Linux) | keys | the process, not a restart | `OperatingSystem` |
+//!
+//! [`AtLeast`] puts a policy in front of any of them. Private keys in memory are
+//! `SoftwareSigningKey` (feature `keystore-software`), without which the stores keep none.
 
 #[cfg(any(
     feature = "keystore-file",
@@ -94,7 +108,8 @@ pub trait MacKey: fmt::Debug + Send + Sync {
     ///
     /// # Errors
     ///
-    /// A [`KeyError`] if the key is out of reach or refuses; keys in memory do not fail.
+    /// A [`KeyError`] if the key is out of reach or refuses; keys in memory do not fail, but for those in
+    /// locked pages in a forked child ([`KeyError::WipedByFork`]).
     fn hmac_sha256(&self, parts: &[&[u8]]) -> Result<Tag, KeyError>;
 
     /// State for messages that begin with `prefix`; only keys in memory have one.

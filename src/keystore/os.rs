@@ -2,8 +2,8 @@
 //!
 //! The kernel keeps keys in memory that is never swapped, for a user, a session or a process. They are
 //! gone after a restart, and those of a user when the last process of that user has ended. Who has
-//! another key at the start (from a [`FileKeyStore`](super::FileKeyStore), from provisioning) puts it here
-//! for the programs of the device.
+//! another key at the start (from an encrypted file, from provisioning) puts it here for the programs of
+//! the device.
 
 use core::fmt;
 use std::sync::{Mutex, MutexGuard, PoisonError};

@@ -72,7 +72,8 @@ impl GroupKey {
     ///
     /// # Errors
     ///
-    /// None with a key in memory.
+    /// None with a key in memory; [`KeyError::WipedByFork`] in a forked child and [`KeyError::NotLocked`],
+    /// if it is in locked pages: the derived key goes there too.
     pub fn derive_device_key(
         &self,
         registration: &RegistrationId,

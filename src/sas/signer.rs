@@ -251,7 +251,7 @@ impl<K: MacKey> SasSigner<K> {
     ///
     /// [`SasError::BufferTooSmall`] says how many bytes this token needs, and nothing is written; a
     /// buffer of [`SAS_TOKEN_MAX`] bytes is always enough. [`SasError::Key`] if the key cannot be
-    /// used; keys in memory always can.
+    /// used; keys in memory always can, but for one in locked pages in a forked child.
     pub fn sign_into(&self, expiry: UnixTime, out: &mut [u8]) -> Result<usize, SasError> {
         match self.write_fast(expiry, out) {
             Some(len) => Ok(len),
@@ -265,7 +265,8 @@ impl<K: MacKey> SasSigner<K> {
     ///
     /// # Errors
     ///
-    /// [`SasError::Key`] if the key cannot be used; keys in memory always can.
+    /// [`SasError::Key`] if the key cannot be used; keys in memory always can, but for one in locked pages
+    /// in a forked child.
     #[cfg(feature = "alloc")]
     pub fn sign(&self, expiry: UnixTime) -> Result<SasToken<'static>, SasError> {
         let mut buffer = [0; SAS_TOKEN_MAX];

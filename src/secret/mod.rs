@@ -9,8 +9,25 @@
 //! With the feature `alloc`, secret bytes live behind one heap allocation that is filled in place
 //! and never grows, so that moving the owner copies a pointer, and dropping it wipes the only copy
 //! that the owner made. Without `alloc` the bytes are stored inline: they are wiped on drop, but a
-//! move may leave a copy behind on the stack that nothing wipes. Registers, and stack slots that
-//! the compiler spills to, are outside what safe Rust can promise in either case.
+//! move may leave a copy behind on the stack that nothing wipes.
+//!
+//! With the feature `mlock`, and where it is asked for (`to_locked`, `lock_memory`, `from_base64_locked`),
+//! a secret has pages of its own instead: between guard pages, never swapped, left out of core dumps, and
+//! wiped in a forked child, where its use is answered with an error. What is prepared or derived from it
+//! goes into such pages too. On by itself, the feature changes nothing.
+//!
+//! # What is not
+//!
+//! * **Registers, and stack slots that a compiler spills to**, are out of reach of safe Rust. What this
+//!   crate computes with a key in place is tested to leave nothing on the stack when it is optimised;
+//!   what a compiler of the future does is not known.
+//! * **Swap**, for what is not in locked pages.
+//! * **Hibernation** writes all memory to the disk, locked pages included; so does a snapshot of a
+//!   virtual machine.
+//! * **Core dumps and debuggers**, for what is not in locked pages. The kernel lets who may trace a
+//!   process (root, or its user) read all of it at any time.
+//! * **Texts and buffers of the caller**, and what other libraries copy: those for RSA and ECDSA compute
+//!   with copies of their own, which they wipe or leave by their own lights.
 
 mod held;
 #[cfg(feature = "mlock")]
@@ -65,6 +82,9 @@ pub enum LockPolicy {
 ///
 /// `Display` names what is missing. The limit of locked memory is `RLIMIT_MEMLOCK` (`ulimit -l`,
 /// `LimitMEMLOCK=` of a systemd unit); each secret takes a page of it, and so does each prepared state.
+/// Of mappings, which Linux limits for a process (`vm.max_map_count`, 65530 by default), each takes two
+/// or three: a gateway with tens of thousands of devices raises both, or locks what opens its store and
+/// no more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct LockOutcome {

@@ -76,8 +76,7 @@ const FULL: KeyError = refused("the store is full: it has at most 65536 entries 
 /// ```
 pub struct FileKeyStore {
     disk: Disk,
-    memory: Memory,
-    argon2: Argon2Params,
+    options: FileStoreOptions,
     /// More than one only while a new key is being put in place: which one is in force is in the file.
     unlocked: RwLock<Vec<Unlocked>>,
 }
@@ -144,16 +143,17 @@ impl Default for Argon2Params {
 /// How a [`FileKeyStore`] is created or opened; see [`FileKeyStore::options`].
 #[derive(Clone, Copy, Default)]
 pub struct FileStoreOptions {
-    argon2: Argon2Params,
+    argon2: Option<Argon2Params>,
     memory: Memory,
 }
 
 impl FileStoreOptions {
     /// What Argon2id is to cost where a passphrase is set: by [`FileStoreOptions::create`] or
-    /// [`FileKeyStore::rekey`]. A file that is opened has its own.
+    /// [`FileKeyStore::rekey`]. Without it, what the passphrase of the file cost so far, or else
+    /// [the default](Argon2Params::default).
     #[must_use]
     pub const fn argon2(self, argon2: Argon2Params) -> Self {
-        Self { argon2, ..self }
+        Self { argon2: Some(argon2), ..self }
     }
 
     /// Keeps the store's own key, and the keys that it hands out, in locked pages. What came of it is in
@@ -218,8 +218,7 @@ impl FileStoreOptions {
     }
 
     fn store(self, disk: Disk, unlocked: Unlocked) -> FileKeyStore {
-        let Self { argon2, memory } = self;
-        FileKeyStore { disk, memory, argon2, unlocked: RwLock::new(vec![unlocked]) }
+        FileKeyStore { disk, options: self, unlocked: RwLock::new(vec![unlocked]) }
     }
 
     /// A new root key with a salt of its own.
@@ -231,7 +230,7 @@ impl FileStoreOptions {
             StoreKey::Raw(raw) if raw.expose_bytes().len() < Tag::LEN => {
                 return Err(FileStoreError::WeakKey("a raw key has at least 32 random bytes"));
             }
-            StoreKey::Passphrase(_) => Kdf::Passphrase(self.argon2),
+            StoreKey::Passphrase(_) => Kdf::Passphrase(self.argon2.unwrap_or_default()),
             StoreKey::Raw(_) => Kdf::RawKey,
             StoreKey::MacKey(_) => Kdf::MacKey,
         };
@@ -294,8 +293,13 @@ impl FileKeyStore {
     /// [`FileStoreError::WeakKey`]; a failure of the store, after which the old key opens it or, if the
     /// folder could not be synced, the new one does.
     pub fn rekey(&self, key: StoreKey<'_>) -> Result<(), FileStoreError> {
+        let present =
+            self.with_unlocked(|unlocked| unlocked.last().map(|unlocked| unlocked.root.kdf));
+        let mut options = self.options;
+        if let (None, Some(Kdf::Passphrase(argon2))) = (options.argon2, present) {
+            options.argon2 = Some(argon2);
+        }
         // Argon2id is done before anybody has to wait.
-        let options = FileStoreOptions { argon2: self.argon2, memory: self.memory };
         let next = options.new_root(&key)?;
         let lock = self.disk.lock()?;
         let (header, _, content) = self.load()?;
