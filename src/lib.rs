@@ -121,7 +121,7 @@ mod tests {
         is_portable::<SasToken<'static>>();
         is_portable::<ServiceBusKey>();
         is_portable::<SymmetricKey>();
-        is_portable::<keystore::KeyName>();
+        is_portable::<KeyName>();
         is_portable::<keystore::PreparedMac>();
         #[cfg(feature = "keystore-file")]
         is_portable::<keystore::file::FileKeyStore>();

@@ -161,6 +161,49 @@ fn sign_into_allocates_nothing() {
     assert_eq!(count, 0, "a key that does not answer");
 }
 
+/// A state in locked pages is only read; one that could not be had is done without.
+#[cfg(feature = "mlock")]
+#[test]
+fn sign_into_with_a_locked_key_allocates_nothing() {
+    use hubward::secret::LockPolicy;
+
+    let locked = || SymmetricKey::from_base64_locked(KEY, LockPolicy::Prefer).expect("preferred");
+    let policy = PolicyName::new("name@policy").expect("a policy");
+    for device_id in devices() {
+        let device = ResourceUri::device(&host(), &device_id);
+        let signer = SasSigner::with_policy(locked(), &device, &policy).expect("not Service Bus");
+        assert!(signer.lock_outcome().is_some(), "a state is prepared");
+        sign_all(&signer);
+        sign_all(&SasSigner::new(Element(locked()), &device).expect("the same"));
+    }
+    let key = locked();
+    let prepared = key.prepare(b"prefix").expect("in memory");
+    for message in [&b""[..], &[b'm'; 200]] {
+        let (count, tag) = counted(|| key.hmac_sha256(&[message, message]));
+        assert!(tag.is_ok());
+        assert_eq!(count, 0, "hmac_sha256");
+        let (count, tag) = counted(|| prepared.finish(message));
+        assert!(tag.is_ok());
+        assert_eq!(count, 0, "finish");
+    }
+}
+
+/// The handle of a store is no slower than the key itself.
+#[cfg(feature = "keystore-memory")]
+#[test]
+fn sign_into_with_a_handle_of_a_store_allocates_nothing() {
+    use hubward::keystore::{KeyName, KeyStore as _, KeyStoreAdmin as _, MemoryKeyStore, NewKey};
+
+    let name = KeyName::new("hub.primary").expect("a name");
+    let store = MemoryKeyStore::new();
+    store.import(&name, NewKey::Symmetric(&key())).expect("it is new");
+    for device_id in devices() {
+        let device = ResourceUri::device(&host(), &device_id);
+        let handle = store.mac_key(&name).expect("it is there");
+        sign_all(&SasSigner::new(handle, &device).expect("not Service Bus"));
+    }
+}
+
 #[test]
 fn reading_and_judging_a_token_allocate_nothing() {
     let key = key();

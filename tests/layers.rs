@@ -155,7 +155,7 @@ fn what_is_allowed_is_not_a_breach() {
         ("time.rs", "use std::time::{Instant, SystemTime, UNIX_EPOCH};"),
         ("tls/client.rs", "use rustls::crypto::{aws_lc_rs, ring};"),
         ("x509/mod.rs", "use rustls_pki_types::CertificateDer;"),
-        ("keystore/file.rs", "use std::{fs, io};"),
+        ("keystore/file/disk.rs", "use std::{fs, io};"),
         (
             "keystore/mod.rs",
             "pub(crate) fn f(env: u8, todo: u8) -> impl Fn() + use<> { self::g::<u8>(env.fs) }",

@@ -22,7 +22,9 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use hubward::identity::Authentication;
-use hubward::keystore::{KeyError, PreparedMac, Tag};
+use hubward::keystore::rotation::RotationError;
+use hubward::keystore::{KeyError, KeyName, NewKey, PreparedMac, Tag};
+use hubward::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer, PrivateSec1KeyDer};
 use hubward::sas::ServiceBusKey;
 use hubward::secret::{SecretBytes, SecretText};
 use hubward::{
@@ -31,7 +33,7 @@ use hubward::{
     SymmetricKey, UnixTime,
 };
 use sha2::Sha256;
-use source::sources;
+use source::{Source, sources};
 
 // The canaries.
 
@@ -69,6 +71,22 @@ fn token_text() -> String {
 fn connection_text() -> String {
     format!("HostName={HOST};DeviceId={DEVICE};SharedAccessKey={}", key_text())
 }
+
+/// An ECDSA key on P-256 whose scalar is the key, in the DER of PKCS#8.
+fn private_key() -> Vec<u8> {
+    let mut der = vec![0x30, 0x41, 2, 1, 0];
+    // AlgorithmIdentifier: id-ecPublicKey, prime256v1.
+    der.extend([0x30, 0x13, 6, 7, 0x2a, 0x86, 0x48, 0xce, 0x3d, 2, 1]);
+    der.extend([6, 8, 0x2a, 0x86, 0x48, 0xce, 0x3d, 3, 1, 7]);
+    // An OCTET STRING with an ECPrivateKey: version 1 and the scalar.
+    der.extend([4, 0x27, 0x30, 0x25, 2, 1, 1, 4, 32]);
+    assert_eq!(der.len(), SCALAR);
+    der.extend(KEY);
+    der
+}
+
+/// Where the scalar begins in [`private_key`].
+const SCALAR: usize = 35;
 
 /// A secret in every form in which a piece of it could show.
 struct Canary {
@@ -143,6 +161,8 @@ fn canaries() -> &'static [Canary] {
             Canary::of_words("the outer state", &outer),
             Canary::new("the derived key", &hmac(b"sn-7")),
             Canary::new("the signature", &signature()),
+            // As it is in PEM: base64 that begins three bytes further on each time.
+            Canary::new("the private key", &private_key()[SCALAR / 3 * 3..]),
         ]
     })
 }
@@ -226,7 +246,7 @@ fn displayed(value: &dyn Display) -> Vec<String> {
 }
 
 /// Names of the types that hold a secret, and how values of them show.
-fn holders() -> Vec<(&'static str, Vec<String>)> {
+fn holders() -> Holders {
     let token_text = token_text();
     let identity = format!("HostName={HOST};DeviceId={DEVICE}");
     let with_key = connection_text();
@@ -252,8 +272,12 @@ fn holders() -> Vec<(&'static str, Vec<String>)> {
     let derived = group.derive_device_key(&registration);
     let text_key = ServiceBusKey::from_text(&key_text()).expect("a key");
     let prepared = key().prepare(b"").expect("in memory");
+    let symmetric = key();
+    let pkcs8 = private_key();
+    let private = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(&*pkcs8));
+    let sec1 = PrivateKeyDer::Sec1(PrivateSec1KeyDer::from(&pkcs8[SCALAR - 7..]));
 
-    vec![
+    let mut holders = vec![
         ("SecretBytes", debugged(&bytes())),
         ("SecretText", debugged(&key().expose_base64())),
         ("SecretText", debugged(&exposed)),
@@ -282,16 +306,29 @@ fn holders() -> Vec<(&'static str, Vec<String>)> {
         ("ConnectionString", displayed(&of_policy)),
         ("Authentication", debugged(with_key.authentication())),
         ("Authentication", debugged(with_token.authentication())),
-    ]
+        ("NewKey", debugged(&NewKey::Symmetric(&symmetric))),
+        ("NewKey", debugged(&NewKey::Private(&private))),
+        ("NewKey", debugged(&NewKey::Private(&sec1))),
+    ];
+    holders.extend(MORE_HOLDERS.iter().flat_map(|holders| holders()));
+    holders
 }
+
+/// Whoever reads a log sees that there was something.
+const MARKS: [&str; 3] = [
+    "<redacted>",
+    // How `rustls-pki-types` says it.
+    "[secret key elided]",
+    // Stores show none of what they hold, and that this is not all.
+    "..",
+];
 
 #[test]
 fn nothing_that_holds_a_secret_shows_it() {
     for (name, shown) in holders() {
         for shown in shown {
             assert_hidden(name, &shown);
-            // Whoever reads a log sees that there was something.
-            assert!(shown.contains("<redacted>"), "{name}: {shown}");
+            assert!(MARKS.iter().any(|mark| shown.contains(mark)), "{name}: {shown}");
         }
     }
     let token_text = token_text();
@@ -309,6 +346,425 @@ fn what_is_no_secret_shows() {
             let shows = shown.iter().all(|shown| shown.contains(HOST));
             assert!(shows, "{name}: {shown:?}");
         }
+    }
+}
+
+// Keys in locked memory and in stores, as far as this build has them.
+
+type Holders = Vec<(&'static str, Vec<String>)>;
+
+const MORE_HOLDERS: &[fn() -> Holders] = &[
+    #[cfg(feature = "mlock")]
+    locked::holders,
+    #[cfg(feature = "keystore-memory")]
+    memory::holders,
+    #[cfg(feature = "keystore-software")]
+    software::holders,
+    #[cfg(all(feature = "keystore-file", unix))]
+    file::holders,
+    #[cfg(all(feature = "keystore-systemd", unix))]
+    systemd::holders,
+    #[cfg(all(feature = "keystore-os", target_os = "linux"))]
+    os::holders,
+];
+
+const MORE_FAILURES: &[fn() -> Vec<Option<Failure>>] = &[
+    #[cfg(feature = "keystore-memory")]
+    memory::failures,
+    #[cfg(feature = "keystore-software")]
+    software::failures,
+    #[cfg(all(feature = "keystore-file", unix))]
+    file::failures,
+    #[cfg(all(any(feature = "keystore-file", feature = "keystore-systemd"), unix))]
+    file_checks,
+    #[cfg(all(feature = "keystore-systemd", unix))]
+    systemd::failures,
+];
+
+#[cfg(any(
+    feature = "keystore-file",
+    feature = "keystore-memory",
+    feature = "keystore-os",
+    feature = "keystore-systemd"
+))]
+fn name() -> KeyName {
+    KeyName::new("hub.primary").expect("a name")
+}
+
+#[cfg(feature = "mlock")]
+mod locked {
+    use hubward::secret::LockPolicy;
+
+    use super::*;
+
+    pub(super) fn holders() -> Holders {
+        let policy = LockPolicy::Prefer;
+        let key = SymmetricKey::from_base64_locked(&key_text(), policy).expect("preferred");
+        let bytes = SecretBytes::copy_from(&KEY).expect("it fits");
+        let prepared = key.prepare(b"").expect("in memory");
+        let mut holders = vec![
+            ("SecretBytes", debugged(&bytes.to_locked(policy))),
+            ("SymmetricKey", debugged(&key)),
+            ("PreparedMac", debugged(&prepared)),
+            ("SasSigner", debugged(&SasSigner::new(key, &device()).expect("not Service Bus"))),
+        ];
+        holders.extend(software_holders(policy));
+        holders
+    }
+
+    #[cfg(feature = "keystore-software")]
+    fn software_holders(policy: LockPolicy) -> Holders {
+        use hubward::keystore::SoftwareSigningKey;
+
+        let der = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(private_key()));
+        let key = SoftwareSigningKey::from_der(&der).expect("a key").to_locked(policy);
+        vec![("SoftwareSigningKey", debugged(&key))]
+    }
+
+    #[cfg(not(feature = "keystore-software"))]
+    fn software_holders(_: LockPolicy) -> Holders {
+        Vec::new()
+    }
+}
+
+#[cfg(feature = "keystore-memory")]
+mod memory {
+    use hubward::keystore::rotation::{Proof, Rotation};
+    use hubward::keystore::{
+        AtLeast, CredentialStore, KeyKind, KeyStore, KeyStoreAdmin, MemoryKeyStore, Protection,
+    };
+
+    use super::*;
+
+    fn store() -> MemoryKeyStore {
+        let store = MemoryKeyStore::new();
+        store.import(&name(), NewKey::Symmetric(&key())).expect("it is new");
+        store
+    }
+
+    pub(super) fn holders() -> Holders {
+        let store = store();
+        let handle = store.mac_key(&name()).expect("it is there");
+        let by_handle = SasSigner::new(Arc::clone(&handle), &device()).expect("not Service Bus");
+        let rotation = Rotation::begin(&store, &name(), NewKey::Symmetric(&key()), &[]);
+        let rotation = rotation.expect("none is in progress");
+        let candidate = rotation.candidate().expect("it is staged");
+        vec![
+            ("MemoryKeyStore", debugged(&store)),
+            ("SymmetricKey", debugged(&handle)),
+            ("SasSigner", debugged(&by_handle)),
+            ("Rotation", debugged(&rotation)),
+            ("Candidate", debugged(&candidate)),
+            ("Candidate", debugged(&candidate.mac_key())),
+            ("AtLeast", debugged(&AtLeast::new(self::store(), Protection::Plain))),
+        ]
+    }
+
+    pub(super) fn failures() -> Vec<Option<Failure>> {
+        let store = store();
+        let missing = KeyName::new("missing").expect("a name");
+        let new = key();
+        let new = || NewKey::Symmetric(&new);
+        let mut failures = vec![
+            failure("KeyError", "a missing key", store.mac_key(&missing)),
+            failure("KeyError", "another kind", store.signing_key(&name())),
+            failure("KeyError", "twice", store.import(&name(), new())),
+            failure("KeyError", "nothing to replace", store.rotate(&missing, new())),
+            failure("KeyError", "no RSA", store.create(&missing, KeyKind::Rsa)),
+            failure(
+                "KeyError",
+                "too plain",
+                AtLeast::new(self::store(), Protection::Hardware).mac_key(&name()),
+            ),
+        ];
+        for garbage in misplaced() {
+            let der = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(garbage.as_bytes()));
+            let imported = store.import(&missing, NewKey::Private(&der));
+            failures.push(failure("KeyError", &garbage, imported));
+        }
+
+        let rotation = Rotation::begin(&store, &name(), new(), &[]).expect("none is in progress");
+        let other = KeyName::new("other").expect("a name");
+        store.import(&other, new()).expect("it is new");
+        failures.extend([
+            failure("RotationError", "twice", Rotation::begin(&store, &name(), new(), &[])),
+            failure("RotationError", "too early", rotation.clone().retire()),
+            failure("RotationError", "not proved", rotation.commit()),
+            failure(
+                "KeyError",
+                "in progress",
+                store.swap(&name(), &other).and(Err::<(), _>(KeyError::NotFound)),
+            ),
+        ]);
+        let candidate = rotation.candidate().expect("it is staged");
+        rotation.accept(&candidate).expect("it is the one");
+        rotation.commit().expect("it is proved");
+        failures.push(failure("RotationError", "too late", rotation.clone().abandon()));
+        store.rotate(&name(), NewKey::Generate(KeyKind::Symmetric)).expect("it is there");
+        let finished = rotation.clone().finish(|_| Proof::Accepted);
+        failures.push(failure("RotationError", "by hand", finished));
+        failures.push(failure("RotationError", "gone", rotation.phase()));
+        // What the work of a transaction answers comes out as it is.
+        let silent = store.transact(&mut |_| Broken.hmac_sha256(&[]).map(drop));
+        failures.push(failure("KeyError", "a transaction", silent));
+        failures
+    }
+}
+
+#[cfg(feature = "keystore-software")]
+mod software {
+    use hubward::keystore::{SignatureAlgorithm, SigningKey, SoftwareSigningKey};
+    use hubward::pki_types::PrivatePkcs1KeyDer;
+
+    use super::*;
+
+    pub(super) fn holders() -> Holders {
+        let der = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(private_key()));
+        let key = SoftwareSigningKey::from_der(&der).expect("a key");
+        let sec1 = PrivateKeyDer::Sec1(PrivateSec1KeyDer::from(sec1()));
+        let shared: Arc<dyn SigningKey> =
+            Arc::new(SoftwareSigningKey::from_der(&sec1).expect("a key"));
+        vec![
+            ("SoftwareSigningKey", debugged(&key)),
+            ("SoftwareSigningKey", debugged(&shared)),
+            ("NewKey", debugged(&NewKey::Private(&sec1))),
+        ]
+    }
+
+    /// The same key as SEC 1 has it: version 1, the scalar, the curve.
+    fn sec1() -> Vec<u8> {
+        let mut der = vec![0x30, 0x31, 2, 1, 1, 4, 32];
+        der.extend(KEY);
+        der.extend([0xa0, 10, 6, 8, 0x2a, 0x86, 0x48, 0xce, 0x3d, 3, 1, 7]);
+        der
+    }
+
+    pub(super) fn failures() -> Vec<Option<Failure>> {
+        let mut inputs: Vec<(String, Vec<u8>)> =
+            misplaced().into_iter().map(|secret| (secret.clone(), secret.into_bytes())).collect();
+        for (what, good) in [("PKCS#8", private_key()), ("SEC 1", sec1())] {
+            let short = good[..good.len() - 1].to_vec();
+            let mut long = good.clone();
+            long.push(0);
+            // Of a curve that is not supported.
+            let mut other_curve = good.clone();
+            let at = other_curve.windows(4).rposition(|four| four == [0x3d, 3, 1, 7]);
+            other_curve[at.expect("the curve is named") + 3] = 8;
+            let mut twice = good.clone();
+            twice.extend(&good);
+            for (how, der) in
+                [("short", short), ("long", long), ("curve", other_curve), ("twice", twice)]
+            {
+                inputs.push((format!("{what}, {how}"), der));
+            }
+        }
+        let mut failures = Vec::new();
+        for (what, der) in inputs {
+            for der in [
+                PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(der.as_slice())),
+                PrivateKeyDer::Sec1(PrivateSec1KeyDer::from(der.as_slice())),
+                PrivateKeyDer::Pkcs1(PrivatePkcs1KeyDer::from(der.as_slice())),
+            ] {
+                failures.push(failure("KeyError", &what, SoftwareSigningKey::from_der(&der)));
+            }
+        }
+        let der = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(private_key()));
+        let key = SoftwareSigningKey::from_der(&der).expect("a key");
+        let signed = key.sign(SignatureAlgorithm::RsaPssSha256, &KEY);
+        failures.push(failure("KeyError", "another algorithm", signed));
+        failures
+    }
+}
+
+#[cfg(all(feature = "keystore-file", unix))]
+mod file {
+    use std::fs;
+
+    use hubward::keystore::file::{FileKeyStore, StoreKey};
+    use hubward::keystore::{KeyStore, KeyStoreAdmin, Protection};
+
+    use super::*;
+
+    fn raw() -> SecretBytes {
+        SecretBytes::copy_from(&KEY).expect("it fits")
+    }
+
+    pub(super) fn holders() -> Holders {
+        let dir = private_dir();
+        let (raw, passphrase, mac_key) = (raw(), key().expose_base64(), key());
+        let store = FileKeyStore::create(dir.path().join("keys"), StoreKey::Raw(&raw));
+        let store = store.expect("it is new");
+        store.import(&name(), NewKey::Symmetric(&key())).expect("it is new");
+        vec![
+            ("StoreKey", debugged(&StoreKey::Raw(&raw))),
+            ("StoreKey", debugged(&StoreKey::Passphrase(&passphrase))),
+            ("StoreKey", debugged(&StoreKey::MacKey(&mac_key))),
+            ("FileKeyStore", debugged(&store)),
+            ("SymmetricKey", debugged(&store.mac_key(&name()))),
+        ]
+    }
+
+    pub(super) fn failures() -> Vec<Option<Failure>> {
+        let dir = private_dir();
+        let at = |name: &str| dir.path().join(name);
+        let (raw, mac_key) = (raw(), key());
+        let mut failures = Vec::new();
+        let mut refused = |what: &str, path: &str, key: StoreKey<'_>| {
+            failures.push(failure("FileStoreError", what, FileKeyStore::open(at(path), key)));
+        };
+
+        let store = FileKeyStore::create(at("keys"), StoreKey::Raw(&raw)).expect("it is new");
+        store.import(&name(), NewKey::Symmetric(&key())).expect("it is new");
+        let other = SecretBytes::copy_from(&KEY.map(|byte| byte ^ 1)).expect("it fits");
+        refused("another key", "keys", StoreKey::Raw(&other));
+        refused("another kind of key", "keys", StoreKey::MacKey(&mac_key));
+        refused("no file", "nothing", StoreKey::Raw(&raw));
+        let file = fs::read(store.path()).expect("it can be read");
+        for (what, place) in [("sum", 150), ("index", 180), ("entry", file.len() - 1)] {
+            let mut damaged = file.clone();
+            damaged[place] ^= 1;
+            write_private(&at("damaged"), &damaged);
+            refused(what, "damaged", StoreKey::Raw(&raw));
+        }
+        for secret in misplaced() {
+            let text = SecretText::borrowed(&secret);
+            refused(&secret, "keys", StoreKey::Passphrase(&text));
+            write_private(&at("text"), secret.as_bytes());
+            refused(&secret, "text", StoreKey::Raw(&raw));
+        }
+        refused("a broken key", "keys", StoreKey::MacKey(&Broken));
+
+        let weak = SecretBytes::copy_from(&KEY[1..]).expect("it fits");
+        let created = [
+            FileKeyStore::create(at("keys"), StoreKey::Raw(&raw)),
+            FileKeyStore::create(at("weak"), StoreKey::Raw(&weak)),
+            FileKeyStore::create(at("broken"), StoreKey::MacKey(&Broken)),
+            FileKeyStore::create(at("a/b/c"), StoreKey::Raw(&raw)),
+        ];
+        for created in created {
+            failures.push(failure("FileStoreError", "create", created));
+        }
+        // The store fails under somebody who has it open.
+        fs::write(store.path(), &file[..file.len() - 1]).expect("it can be written");
+        failures.push(failure("KeyError", "damaged", store.mac_key(&name())));
+        failures.push(failure(
+            "KeyError",
+            "damaged",
+            store.rotate(&name(), NewKey::Symmetric(&key())),
+        ));
+        let rekeyed = store.rekey(StoreKey::Raw(&other));
+        failures.push(failure("FileStoreError", "damaged", rekeyed));
+        failures.push(failure(
+            "KeyError",
+            "too plain",
+            Protection::Plain.require(Protection::Sealed),
+        ));
+        failures
+    }
+}
+
+#[cfg(all(any(feature = "keystore-file", feature = "keystore-systemd"), unix))]
+fn private_dir() -> tempfile::TempDir {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    let private = std::fs::Permissions::from_mode(0o700);
+    tempfile::Builder::new().permissions(private).tempdir().expect("a folder")
+}
+
+#[cfg(all(any(feature = "keystore-file", feature = "keystore-systemd"), unix))]
+fn write_private(path: &std::path::Path, content: &[u8]) {
+    use std::io::Write as _;
+    use std::os::unix::fs::OpenOptionsExt as _;
+
+    let mut options = std::fs::OpenOptions::new();
+    options.write(true).create(true).truncate(true).mode(0o600);
+    options.open(path).and_then(|mut file| file.write_all(content)).expect("it can be written");
+}
+
+#[cfg(all(any(feature = "keystore-file", feature = "keystore-systemd"), unix))]
+fn file_checks() -> Vec<Option<Failure>> {
+    use hubward::keystore::fs_check::{check_private_dir, check_private_file};
+
+    let dir = private_dir();
+    let path = dir.path().join("file");
+    write_private(&path, &KEY);
+    let as_dir = check_private_dir(&path);
+    let finding = as_dir.clone().err().map(|report| report.findings()[0].clone());
+    vec![
+        failure("FsReport", "not there", check_private_file(dir.path().join("missing"))),
+        failure("FsReport", "no folder", as_dir),
+        failure("FsFinding", "no folder", finding.map_or(Ok(()), Err)),
+    ]
+}
+
+#[cfg(all(feature = "keystore-systemd", unix))]
+mod systemd {
+    use hubward::keystore::{KeyStore, SystemdCredentials};
+
+    use super::*;
+
+    pub(super) fn holders() -> Holders {
+        let dir = private_dir();
+        let store = SystemdCredentials::new(dir.path());
+        write_private(&dir.path().join("hub.primary"), key_text().as_bytes());
+        vec![("SymmetricKey", debugged(&store.mac_key(&name())))]
+    }
+
+    pub(super) fn failures() -> Vec<Option<Failure>> {
+        let dir = private_dir();
+        let store = SystemdCredentials::new(dir.path());
+        let mut failures = vec![failure("KeyError", "not there", store.mac_key(&name()))];
+        let pem = STANDARD.encode(private_key());
+        let mut contents = vec![
+            // PEM that another parser would quote.
+            format!("-----BEGIN PRIVATE KEY-----\n{pem}\n"),
+            format!("-----BEGIN PRIVATE KEY-----\n{pem}!\n-----END PRIVATE KEY-----\n"),
+            format!("-----BEGIN PRIVATE KEY----- {pem}\n-----END PRIVATE KEY-----\n"),
+            format!("-----BEGIN {pem}-----\n{pem}\n-----END PRIVATE KEY-----\n"),
+            format!("-----BEGIN {pem}"),
+            format!("-----BEGIN PRIVATE KEY-----\n{}\n-----END PRIVATE KEY-----\n", &pem[4..]),
+            format!("-----BEGIN PUBLIC KEY-----\n{pem}\n-----END PUBLIC KEY-----\n"),
+            "A".repeat(5000),
+        ];
+        for secret in misplaced() {
+            contents.push(format!("{secret}\n\n"));
+            contents.push(format!("{secret}!"));
+            contents.push(format!("-----BEGIN {secret}"));
+            contents.push(format!("-----BEGIN PRIVATE KEY-----\n{secret}\n-----END X-----"));
+        }
+        for content in contents {
+            write_private(&dir.path().join("hub.primary"), content.as_bytes());
+            failures.push(failure("KeyError", &content, store.mac_key(&name())));
+            failures.push(failure("KeyError", &content, store.signing_key(&name())));
+        }
+        // DER that is none.
+        let mut der = private_key();
+        der.truncate(60);
+        write_private(&dir.path().join("hub.primary"), &der);
+        failures.push(failure("KeyError", "DER", store.signing_key(&name())));
+        failures
+    }
+}
+
+#[cfg(all(feature = "keystore-os", target_os = "linux"))]
+mod os {
+    use hubward::keystore::os::{Keyring, OsKeyStore};
+    use hubward::keystore::{KeyStore, KeyStoreAdmin};
+
+    use super::*;
+
+    /// Nothing where the kernel lets this process have no keyring.
+    pub(super) fn holders() -> Holders {
+        let namespace = KeyName::new("redaction").expect("a name");
+        let Ok(store) = OsKeyStore::open(Keyring::Process, &namespace) else {
+            return Vec::new();
+        };
+        let mut holders = vec![("OsKeyStore", debugged(&store))];
+        if store.import(&name(), NewKey::Symmetric(&key())).is_ok() {
+            holders.push(("SymmetricKey", debugged(&store.mac_key(&name()))));
+            store.delete(&name()).expect("it is there");
+        }
+        holders
     }
 }
 
@@ -410,6 +866,31 @@ fn no_secret_has_a_trait_that_lets_it_out() {
     for (name, traits) in none![SasToken<'static>, ConnectionString<'static>] {
         assert_eq!(traits, ["Display"], "{name}");
     }
+    // It borrows its secret.
+    assert_eq!(traits_of!(NewKey<'static>), ["Clone", "Copy"]);
+    #[cfg(feature = "keystore-memory")]
+    {
+        use hubward::keystore::MemoryKeyStore;
+        use hubward::keystore::rotation::{Candidate, Rotation};
+
+        assert!(traits_of!(MemoryKeyStore).is_empty());
+        // What is cloned is a handle.
+        assert_eq!(traits_of!(Candidate), ["Clone"]);
+        assert_eq!(traits_of!(Rotation<'static>), ["Clone"]);
+    }
+    #[cfg(feature = "keystore-software")]
+    assert!(traits_of!(hubward::keystore::SoftwareSigningKey).is_empty());
+    #[cfg(all(feature = "keystore-file", unix))]
+    {
+        use hubward::keystore::file::{FileKeyStore, StoreKey};
+
+        assert!(traits_of!(FileKeyStore).is_empty());
+        assert_eq!(traits_of!(StoreKey<'static>), ["Clone", "Copy"]);
+    }
+    #[cfg(all(feature = "keystore-systemd", unix))]
+    assert!(traits_of!(hubward::keystore::SystemdCredentials).is_empty());
+    #[cfg(all(feature = "keystore-os", target_os = "linux"))]
+    assert!(traits_of!(hubward::keystore::os::OsKeyStore).is_empty());
 }
 
 // Errors.
@@ -503,6 +984,9 @@ fn failures() -> Vec<Failure> {
         failures.extend(failure("NameError", &name, IdScope::new(&name)));
         failures.extend(failure("NameError", &name, RegistrationId::new(&name)));
         failures.extend(failure("NameError", &secret, HubHost::new(&secret)));
+        for name in [&name, &format!(".{secret}"), &secret.repeat(3)] {
+            failures.extend(failure("KeyNameError", name, KeyName::new(name)));
+        }
 
         for uri in [
             secret.clone(),
@@ -528,6 +1012,10 @@ fn failures() -> Vec<Failure> {
         }
     }
     failures.extend(uses_that_fail());
+    let by_hand: Result<(), _> = Err(RotationError::Key(KeyError::InvalidPrivateKey));
+    let by_hand = failure("RotationError", "by hand", by_hand);
+    let more = MORE_FAILURES.iter().flat_map(|failures| failures());
+    failures.extend(more.chain([by_hand]).map(|failure| failure.expect("it does not fail")));
     failures
 }
 
@@ -640,7 +1128,7 @@ fn no_error_repeats_a_secret() {
 // The lists against the source.
 
 /// Public types without a secret in them, and why.
-const WITHOUT_SECRETS: [(&str, &str); 14] = [
+const WITHOUT_SECRETS: [(&str, &str); 30] = [
     ("UnixTime", "a moment"),
     ("SystemClock", "has no state"),
     ("FixedClock", "a moment"),
@@ -655,7 +1143,45 @@ const WITHOUT_SECRETS: [(&str, &str); 14] = [
     ("RegistrationId", "a public name"),
     ("ResourceUri", "public names"),
     ("OtherError", "shows what whoever made it gave it; see its documentation"),
+    ("LockPolicy", "a choice"),
+    ("LockOutcome", "four yes or no"),
+    ("KeyKind", "kinds of keys"),
+    ("SignatureAlgorithm", "names of algorithms"),
+    ("Protection", "levels"),
+    ("KeyName", "a public name"),
+    ("KeyInfo", "a name, a kind and a level"),
+    ("Slot", "names of places"),
+    ("RecordKind", "kinds of records"),
+    ("Phase", "names of steps"),
+    ("Proof", "an answer"),
+    ("Outcome", "an answer"),
+    ("Argon2Params", "what is in the clear at the beginning of the file"),
+    ("FileStoreOptions", "parameters and a choice"),
+    ("Keyring", "a choice"),
+    ("SystemdCredentials", "a path: what is in the files is read when it is asked for"),
 ];
+
+/// Types of which this build may have no value, and whether it must have one.
+const BEHIND_FEATURES: [(&str, bool); 11] = {
+    const MEMORY: bool = cfg!(feature = "keystore-memory");
+    const SOFTWARE: bool = cfg!(feature = "keystore-software");
+    const FILE: bool = cfg!(all(feature = "keystore-file", unix));
+    const CHECKS: bool = FILE || cfg!(all(feature = "keystore-systemd", unix));
+    [
+        ("MemoryKeyStore", MEMORY),
+        ("AtLeast", MEMORY),
+        ("Rotation", MEMORY),
+        ("Candidate", MEMORY),
+        ("SoftwareSigningKey", SOFTWARE),
+        ("FileKeyStore", FILE),
+        ("StoreKey", FILE),
+        ("FileStoreError", FILE),
+        ("FsReport", CHECKS),
+        ("FsFinding", CHECKS),
+        // The kernel may not let a process have a keyring.
+        ("OsKeyStore", false),
+    ]
+};
 
 #[test]
 fn every_public_type_is_on_a_list() {
@@ -663,6 +1189,7 @@ fn every_public_type_is_on_a_list() {
     let mut listed: Vec<&str> = WITHOUT_SECRETS.iter().map(|(name, _)| *name).collect();
     listed.extend(holders().iter().map(|(name, _)| *name));
     listed.extend(failures.iter().map(|(name, ..)| *name));
+    listed.extend(BEHIND_FEATURES.iter().filter(|(_, must)| !must).map(|(name, _)| *name));
     listed.sort_unstable();
     listed.dedup();
 
@@ -725,7 +1252,63 @@ fn secrets_are_compared_in_constant_time() {
             "#[derive(PartialEq, Eq)]\npub struct ServiceBusKey(pub(super) SymmetricKey);",
         ),
         ("sas/token.rs", "        self.text == other.text\n"),
+        // The MAC over the header of a store's file.
+        ("keystore/file/format.rs", "if !keys.check.hmac_sha256(&[checked])?.matches(check) {\n"),
     ] {
         assert!(read(path).contains(derived), "{path}: {derived}");
     }
+
+    // Everything else that can be compared is no secret.
+    let secrets = [
+        "SecretBytes",
+        "SecretText",
+        "SymmetricKey",
+        "GroupKey",
+        "ServiceBusKey",
+        "Tag",
+        "SasToken",
+    ];
+    // Beside what is on the other list, what only the crate itself sees. `Text` is that of names.
+    let internal = ["Text", "Root", "Kdf", "EntryClass", "EntryId", "Base64Error"];
+    let harmless = |name: &str| {
+        internal.contains(&name)
+            || name.ends_with("Error")
+            || matches!(name, "FsReport" | "FsFinding")
+            || WITHOUT_SECRETS.iter().any(|(listed, _)| *listed == name)
+    };
+    let mut compared = Vec::new();
+    for source in sources() {
+        for (place, name) in comparable(&source) {
+            let known = secrets.contains(&&*name) || harmless(&name);
+            assert!(known, "src/{}:{place}: how is `{name}` compared?", source.path);
+            compared.push(name);
+        }
+    }
+    for secret in secrets {
+        assert!(compared.iter().any(|name| name == secret), "{secret} is compared no longer");
+    }
+}
+
+/// The types of a file that have an `==`, and where it is.
+fn comparable(source: &Source) -> Vec<(usize, String)> {
+    let word = |index: usize| source.tokens.get(index).map_or("", |token| token.text.as_str());
+    let mut found = Vec::new();
+    for (index, token) in source.tokens.iter().enumerate() {
+        if token.text != "PartialEq" {
+            continue;
+        }
+        let name = if word(index + 1) == "for" {
+            word(index + 2)
+        } else {
+            // Derived: what follows is the type, behind other derives and attributes.
+            let rest = (index..).take_while(|index| !word(*index).is_empty());
+            let mut types = rest.filter(|index| matches!(word(*index), "struct" | "enum"));
+            types.next().map_or("", |index| word(index + 1))
+        };
+        // The name is that of a macro's argument: the names of devices and the like.
+        if name != "$" {
+            found.push((token.line, name.to_owned()));
+        }
+    }
+    found
 }

@@ -1,16 +1,35 @@
 //! Secrets are gone from memory before it is freed.
 //!
 //! The allocator of this test looks through every block that is freed for a list of needles: a key,
-//! its text, its padded blocks, the states of a prepared HMAC, a derived key, a signature. While a
-//! value is alive its needles are looked for in the blocks in use, which proves both that the
-//! needle has the form that the secret has in memory, and that nothing else is kept. What is on the
-//! stack is not seen: what the crate promises about it stands in the documentation of
-//! `hubward::secret`.
+//! its text, its padded blocks, the states of a prepared HMAC, a derived key, a signature, a
+//! passphrase, a private key. While a value is alive its needles are looked for in the blocks in use,
+//! which proves both that the needle has the form that the secret has in memory, and that nothing else
+//! is kept. What is on the stack is not seen: what the crate promises about it stands in the
+//! documentation of `hubward::secret`. Neither are locked pages, which are no blocks of the allocator:
+//! tests/locked_memory.rs looks at them.
 //!
 //! The test's own copies of the needles live in memory that is never freed.
 
 #[path = "common/hmac.rs"]
 mod hmac_states;
+#[cfg(all(feature = "keystore-file", unix))]
+#[path = "zeroize/file.rs"]
+mod in_file;
+#[cfg(feature = "keystore-memory")]
+#[path = "zeroize/memory.rs"]
+mod in_memory;
+#[cfg(feature = "mlock")]
+#[path = "zeroize/locked.rs"]
+mod locked;
+#[cfg(all(feature = "keystore-os", target_os = "linux"))]
+#[path = "zeroize/os.rs"]
+mod os;
+#[cfg(feature = "keystore-software")]
+#[path = "zeroize/private_keys.rs"]
+mod private_keys;
+#[cfg(all(feature = "keystore-systemd", unix))]
+#[path = "zeroize/systemd.rs"]
+mod systemd;
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
@@ -39,8 +58,8 @@ struct Scanning;
 /// What one thread allocates and frees while it watches. By thread, so that neither the harness nor
 /// another test is mistaken for the crate.
 struct Heap {
-    /// Empty where the thread does not watch.
-    needles: Cell<&'static [Needle]>,
+    /// None where the thread does not watch.
+    needles: Cell<Option<&'static Needles>>,
     /// One bit a needle, set where it was in a block that was freed.
     freed: Cell<u64>,
     /// The blocks in use that were allocated while watching.
@@ -48,10 +67,44 @@ struct Heap {
     overflowed: Cell<bool>,
 }
 
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 struct Needle {
     name: &'static str,
     bytes: &'static [u8],
+}
+
+/// Needles, and what makes it quick to look for them: Argon2id frees 19 MiB at a time.
+struct Needles {
+    list: Vec<Needle>,
+    /// By two bytes, whether a piece begins with them.
+    begins: Vec<bool>,
+    /// Eight bytes each, and the bit of the needle that they are of.
+    pieces: Vec<([u8; 8], u64)>,
+}
+
+impl Needles {
+    /// In memory that is never freed.
+    fn new(list: Vec<Needle>) -> &'static Self {
+        assert!(list.len() <= 64, "one bit a needle");
+        let mut begins = vec![false; 1 << 16];
+        let mut pieces = Vec::new();
+        for (index, needle) in list.iter().enumerate() {
+            for piece in needle.bytes.as_chunks().0 {
+                begins[begin(piece)] = true;
+                pieces.push((*piece, 1 << index));
+            }
+        }
+        Box::leak(Box::new(Self { list, begins, pieces }))
+    }
+
+    fn names(&self, bits: u64) -> Vec<&'static str> {
+        let list = self.list.iter().enumerate();
+        list.filter(|(index, _)| bits >> index & 1 == 1).map(|(_, needle)| needle.name).collect()
+    }
+}
+
+fn begin(bytes: &[u8]) -> usize {
+    usize::from(bytes[0]) << 8 | usize::from(bytes[1])
 }
 
 const NO_BLOCK: (*const u8, usize) = (std::ptr::null(), 0);
@@ -60,7 +113,7 @@ thread_local! {
     // Initialised at compile time and without a destructor, so that its use allocates nothing.
     static HEAP: Heap = const {
         Heap {
-            needles: Cell::new(&[]),
+            needles: Cell::new(None),
             freed: Cell::new(0),
             blocks: [const { Cell::new(NO_BLOCK) }; Heap::BLOCKS],
             overflowed: Cell::new(false),
@@ -69,10 +122,10 @@ thread_local! {
 }
 
 impl Heap {
-    const BLOCKS: usize = 256;
+    const BLOCKS: usize = 512;
 
     fn allocated(&self, block: *const u8, size: usize) {
-        if self.needles.get().is_empty() || block.is_null() {
+        if self.needles.get().is_none() || block.is_null() {
             return;
         }
         match self.blocks.iter().find(|slot| slot.get() == NO_BLOCK) {
@@ -85,10 +138,9 @@ impl Heap {
     ///
     /// `block` is one of this allocator's, of that size, and still in use.
     unsafe fn freed(&self, block: *const u8, size: usize) {
-        let needles = self.needles.get();
-        if needles.is_empty() {
+        let Some(needles) = self.needles.get() else {
             return;
-        }
+        };
         // SAFETY: the caller's promise.
         let found = unsafe { found_in(block, size, needles) };
         self.freed.set(self.freed.get() | found);
@@ -98,11 +150,12 @@ impl Heap {
     }
 
     fn in_use(&self) -> u64 {
+        let needles = self.needles.get().expect("the thread watches");
         let mut found = 0;
         for (block, size) in self.blocks.iter().map(Cell::get) {
             if !block.is_null() {
                 // SAFETY: blocks leave the list before they are freed.
-                found |= unsafe { found_in(block, size, self.needles.get()) };
+                found |= unsafe { found_in(block, size, needles) };
             }
         }
         found
@@ -115,14 +168,14 @@ impl Heap {
 ///
 /// `block` points to `size` bytes of this allocator that are in use and that no other thread
 /// writes.
-unsafe fn found_in(block: *const u8, size: usize, needles: &[Needle]) -> u64 {
+unsafe fn found_in(block: *const u8, size: usize, needles: &Needles) -> u64 {
     // SAFETY: the caller's promise; and every block came zeroed, so that each byte has a value.
     let block = unsafe { std::slice::from_raw_parts(block, size) };
     let mut found = 0;
-    for (index, needle) in needles.iter().enumerate() {
-        let mut pieces = needle.bytes.chunks_exact(8);
-        if pieces.any(|piece| block.windows(8).any(|window| window == piece)) {
-            found |= 1 << index;
+    for window in block.windows(8) {
+        if needles.begins[begin(window)] {
+            let pieces = needles.pieces.iter().filter(|(piece, _)| window == piece);
+            found |= pieces.fold(0, |bits, (_, bit)| bits | bit);
         }
     }
     found
@@ -162,43 +215,45 @@ struct Watched {
 }
 
 fn watch(run: impl FnOnce()) -> Watched {
-    let needles = needles();
-    assert!(needles.len() <= 64, "one bit a needle");
+    watch_for(needles(), run)
+}
+
+fn watch_for(needles: &'static Needles, run: impl FnOnce()) -> Watched {
     HEAP.with(|heap| {
         heap.freed.set(0);
         heap.overflowed.set(false);
         heap.blocks.iter().for_each(|slot| slot.set(NO_BLOCK));
-        heap.needles.set(needles);
+        heap.needles.set(Some(needles));
     });
     // A failed assertion must not leave the thread watching with a list of blocks long gone.
     let result = catch_unwind(AssertUnwindSafe(run));
     let (freed, left, overflowed) = HEAP.with(|heap| {
         let left = heap.in_use();
-        heap.needles.set(&[]);
+        heap.needles.set(None);
         (heap.freed.get(), left, heap.overflowed.get())
     });
     if let Err(panic) = result {
         resume_unwind(panic);
     }
     assert!(!overflowed, "more blocks at a time than the list has room for");
-    Watched { freed: names(freed), left: names(left) }
+    Watched { freed: needles.names(freed), left: needles.names(left) }
 }
 
 /// Runs and fails if a secret is in memory that was freed, or that is still in use afterwards.
 fn clean(run: impl FnOnce()) {
-    let Watched { freed, left } = watch(run);
+    clean_of(needles(), run);
+}
+
+fn clean_of(needles: &'static Needles, run: impl FnOnce()) {
+    let Watched { freed, left } = watch_for(needles, run);
     assert!(freed.is_empty(), "freed without being wiped: {freed:?}");
     assert!(left.is_empty(), "never freed: {left:?}");
 }
 
 /// The needles in blocks that are in use, while watching.
 fn alive() -> Vec<&'static str> {
-    names(HEAP.with(Heap::in_use))
-}
-
-fn names(bits: u64) -> Vec<&'static str> {
-    let needles = needles().iter().enumerate();
-    needles.filter(|(index, _)| bits >> index & 1 == 1).map(|(_, needle)| needle.name).collect()
+    let needles = HEAP.with(|heap| heap.needles.get()).expect("the thread watches");
+    needles.names(HEAP.with(Heap::in_use))
 }
 
 // The needles.
@@ -234,39 +289,71 @@ fn token_text() -> &'static str {
     })
 }
 
-fn needles() -> &'static [Needle] {
-    static NEEDLES: OnceLock<Vec<Needle>> = OnceLock::new();
-    NEEDLES.get_or_init(|| {
-        let derived = hmac(&KEY, REGISTRATION.as_bytes());
-        let message = format!("{}\n{}", encoded_resource(), EXPIRY.as_secs());
-        let signature = hmac(&KEY, message.as_bytes());
-        // Made here, so that it is not made while a test watches.
-        let (_, sig) = token_text().split_once("&sig=").expect("it has one");
-        let (sig, _) = sig.split_once('&').expect("the expiry follows");
+/// A passphrase of a store, and raw bytes that open one.
+const PASSPHRASE: &str = "seven pumps hum in the dark, plainly fake";
+const RAW: [u8; 32] = *b"Raw~bytes~that~open~one~store~!!";
+/// The scalars of two private keys; the second is for P-384.
+const SCALAR: [u8; 32] = *b"a<Scalar>of<a>curve<with>32<oct>";
+const LONG_SCALAR: [u8; 48] = *b"THE{LONGER}CURVE{HAS}SCALARS{OF}FORTY{EIGHT}OCTE";
 
-        let (whole_blocks, _) = message.as_bytes().as_chunks();
-        assert!(!whole_blocks.is_empty(), "the prefix fills no block");
-        let inner_of_key = state(&KEY, 0x36, &[]);
-        [
-            ("key", KEY.to_vec()),
-            ("key text", KEY_TEXT.into()),
-            ("key ^ ipad", KEY.map(|byte| byte ^ 0x36).to_vec()),
-            ("key ^ opad", KEY.map(|byte| byte ^ 0x5c).to_vec()),
-            ("inner state of the key", inner_of_key),
-            ("inner state", state(&KEY, 0x36, whole_blocks)),
-            ("outer state", state(&KEY, 0x5c, &[])),
-            ("derived key", derived.to_vec()),
-            ("derived key text", STANDARD.encode(derived).into()),
-            ("derived key ^ ipad", derived.map(|byte| byte ^ 0x36).to_vec()),
-            ("derived key ^ opad", derived.map(|byte| byte ^ 0x5c).to_vec()),
-            ("inner state of the derived key", state(&derived, 0x36, &[])),
-            ("outer state of the derived key", state(&derived, 0x5c, &[])),
-            ("sig", sig.into()),
-            ("sig, decoded", signature.to_vec()),
-        ]
-        .map(|(name, bytes)| Needle { name, bytes: bytes.leak() })
-        .to_vec()
-    })
+/// PKCS#8 of the first on P-256.
+fn private_key() -> Vec<u8> {
+    let mut der = vec![0x30, 0x41, 2, 1, 0, 0x30, 0x13, 6, 7, 0x2a, 0x86, 0x48, 0xce, 0x3d, 2, 1];
+    der.extend([6, 8, 0x2a, 0x86, 0x48, 0xce, 0x3d, 3, 1, 7, 4, 0x27, 0x30, 0x25, 2, 1, 1, 4, 32]);
+    der.extend(SCALAR);
+    der
+}
+
+/// The part of its text in PEM that is secret.
+fn private_key_text() -> String {
+    STANDARD.encode(&private_key()[33..])
+}
+
+fn needles() -> &'static Needles {
+    static NEEDLES: OnceLock<&Needles> = OnceLock::new();
+    NEEDLES.get_or_init(|| Needles::new(make_needles()))
+}
+
+fn make_needles() -> Vec<Needle> {
+    let derived = hmac(&KEY, REGISTRATION.as_bytes());
+    let message = format!("{}\n{}", encoded_resource(), EXPIRY.as_secs());
+    let signature = hmac(&KEY, message.as_bytes());
+    // Made here, so that it is not made while a test watches.
+    let (_, sig) = token_text().split_once("&sig=").expect("it has one");
+    let (sig, _) = sig.split_once('&').expect("the expiry follows");
+
+    let (whole_blocks, _) = message.as_bytes().as_chunks();
+    assert!(!whole_blocks.is_empty(), "the prefix fills no block");
+    let inner_of_key = state(&KEY, 0x36, &[]);
+    [
+        ("key", KEY.to_vec()),
+        ("key text", KEY_TEXT.into()),
+        ("key ^ ipad", KEY.map(|byte| byte ^ 0x36).to_vec()),
+        ("key ^ opad", KEY.map(|byte| byte ^ 0x5c).to_vec()),
+        ("inner state of the key", inner_of_key),
+        ("inner state", state(&KEY, 0x36, whole_blocks)),
+        ("outer state", state(&KEY, 0x5c, &[])),
+        ("derived key", derived.to_vec()),
+        ("derived key text", STANDARD.encode(derived).into()),
+        ("derived key ^ ipad", derived.map(|byte| byte ^ 0x36).to_vec()),
+        ("derived key ^ opad", derived.map(|byte| byte ^ 0x5c).to_vec()),
+        ("inner state of the derived key", state(&derived, 0x36, &[])),
+        ("outer state of the derived key", state(&derived, 0x5c, &[])),
+        ("sig", sig.into()),
+        ("sig, decoded", signature.to_vec()),
+        ("passphrase", PASSPHRASE.into()),
+        ("raw key", RAW.to_vec()),
+        ("raw key ^ ipad", RAW.map(|byte| byte ^ 0x36).to_vec()),
+        ("raw key ^ opad", RAW.map(|byte| byte ^ 0x5c).to_vec()),
+        ("scalar", SCALAR.to_vec()),
+        // As numbers are in memory: the least part first.
+        ("scalar, as words", SCALAR.iter().rev().copied().collect()),
+        ("long scalar", LONG_SCALAR.to_vec()),
+        ("long scalar, as words", LONG_SCALAR.iter().rev().copied().collect()),
+        ("private key text", private_key_text().into()),
+    ]
+    .map(|(name, bytes)| Needle { name, bytes: bytes.leak() })
+    .to_vec()
 }
 
 fn hmac(key: &[u8], message: &[u8]) -> [u8; 32] {
@@ -284,7 +371,7 @@ fn state(key: &[u8; 32], pad: u8, blocks: &[[u8; 64]]) -> Vec<u8> {
 
 #[test]
 fn what_is_not_wiped_is_found() {
-    for needle in needles() {
+    for needle in &needles().list {
         let Watched { freed, left } = watch(|| {
             let copy = needle.bytes.to_vec();
             assert_eq!(alive(), [needle.name]);

@@ -51,9 +51,10 @@ fn arguments(command: Command) -> Result<Option<ArgMatches>, String> {
                 Err("an option lacks its value (see --help)".to_owned())
             }
             ErrorKind::MissingRequiredArgument => {
-                Err("an option that is needed, or needed by another, is missing (see --help)"
+                Err("an argument or option that is needed, or needed by another, is missing (see --help)"
                     .to_owned())
             }
+            ErrorKind::MissingSubcommand => Err("a command is missing (see --help)".to_owned()),
             ErrorKind::InvalidUtf8 => Err("an argument is not UTF-8".to_owned()),
             _ => Err(unknown()),
         },
@@ -96,7 +97,7 @@ pub(crate) fn read_secret(
 
 /// Reads into a buffer that has its full length from the start: one that grew would leave the
 /// secret's beginning in freed memory.
-fn read(source: impl Read) -> std::io::Result<Zeroizing<Vec<u8>>> {
+pub(crate) fn read(source: impl Read) -> std::io::Result<Zeroizing<Vec<u8>>> {
     let mut bytes = Zeroizing::new(Vec::with_capacity(LIMIT + 64));
     source.take(LIMIT as u64 + 1).read_to_end(&mut bytes)?;
     if bytes.len() > LIMIT {
@@ -125,7 +126,7 @@ fn text(mut bytes: Zeroizing<Vec<u8>>) -> Result<Zeroizing<String>, &'static str
     Ok(Zeroizing::new(inner.to_owned()))
 }
 
-fn reason(error: &std::io::Error) -> String {
+pub(crate) fn reason(error: &std::io::Error) -> String {
     match error.kind() {
         ErrorKind::NotFound => "there is no such file".to_owned(),
         ErrorKind::PermissionDenied => "permission denied".to_owned(),

@@ -2,11 +2,16 @@
 //!
 //! The targets in `fuzz_targets/` hand every input to one of these; the test `tests/corpus.rs` of the
 //! main package includes this very file and hands every committed seed to the same function. So it
-//! may use only what both packages depend on.
+//! may use only what both packages depend on, and features of the same names.
 
 mod oracle;
+#[cfg(all(feature = "keystore-file", unix))]
+mod store_file;
 
 pub mod connection_string;
+#[cfg(all(feature = "keystore-file", unix))]
+pub mod file_store;
+pub mod key_name;
 pub mod names;
 pub mod sas_token;
 pub mod sign_differential;
@@ -15,9 +20,12 @@ pub mod sign_differential;
 pub type Body = fn(&[u8]);
 
 /// Every target by its name.
-pub const BODIES: [(&str, Body); 4] = [
+pub const BODIES: &[(&str, Body)] = &[
     ("connection_string", connection_string::check),
     ("sas_token", sas_token::check),
     ("sign_differential", sign_differential::check),
     ("names", names::check),
+    ("key_name", key_name::check),
+    #[cfg(all(feature = "keystore-file", unix))]
+    ("file_store", file_store::check),
 ];

@@ -18,11 +18,12 @@
 use core::fmt;
 use std::fs::{self, Metadata};
 use std::io;
+use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use alloc::format;
-use alloc::string::{String, ToString as _};
+use alloc::string::String;
 use alloc::vec::Vec;
 
 use thiserror::Error;
@@ -122,42 +123,53 @@ fn judge_owner(path: &Path, metadata: &Metadata, findings: &mut Vec<FsFinding>) 
     }
 }
 
-/// The folders on the way: as the path names them, and as it ends up once links are resolved.
+/// The folders on the way: as the path names them, and those that the links among them lead through.
 pub(super) fn check_parents(path: &Path, findings: &mut Vec<FsFinding>) {
-    let mut parents = Vec::new();
+    let unreadable = |path: &Path, kind| FsFinding::Unreadable { path: path.into(), kind };
     let Ok(absolute) = std::path::absolute(path) else {
-        return findings
-            .push(FsFinding::Unreadable { path: path.into(), kind: io::ErrorKind::InvalidInput });
+        return findings.push(unreadable(path, io::ErrorKind::InvalidInput));
     };
-    let resolved = absolute.parent().and_then(|parent| parent.canonicalize().ok());
-    let resolved = resolved.iter().flat_map(|parent| parent.ancestors());
-    for parent in absolute.ancestors().skip(1).chain(resolved) {
-        if !parents.contains(&parent) {
-            parents.push(parent);
-        }
-    }
-    for parent in parents {
-        match fs::symlink_metadata(parent) {
-            // Whoever may change a link is whoever may write to its folder, and its owner.
-            Ok(metadata) if metadata.is_symlink() => judge_owner(parent, &metadata, findings),
-            Ok(metadata) => {
-                judge_owner(parent, &metadata, findings);
-                let mode = metadata.mode() & 0o7777;
-                // In a folder with the sticky bit nobody can replace what is another's.
-                if mode & 0o022 != 0 && mode & 0o1000 == 0 {
-                    findings.push(FsFinding::ParentWritable { path: parent.into(), mode });
-                }
+    let mut seen: Vec<PathBuf> = Vec::new();
+    let mut ways: Vec<PathBuf> = absolute.parent().map(PathBuf::from).into_iter().collect();
+    let mut links = 0;
+    while let Some(way) = ways.pop() {
+        for parent in way.ancestors() {
+            if seen.iter().any(|seen| seen == parent) {
+                continue;
             }
-            Err(error) => {
-                let path = parent.into();
-                findings.push(match error.kind() {
-                    io::ErrorKind::NotFound => FsFinding::Missing { path },
-                    kind => FsFinding::Unreadable { path, kind },
-                });
+            seen.push(parent.into());
+            match fs::symlink_metadata(parent) {
+                // Whoever may change a link is whoever may write to its folder, and its owner.
+                Ok(metadata) if metadata.is_symlink() => {
+                    judge_owner(parent, &metadata, findings);
+                    links += 1;
+                    match fs::read_link(parent) {
+                        Ok(target) if links <= LINKS_MAX => {
+                            ways.push(parent.parent().unwrap_or(Path::new("/")).join(target));
+                        }
+                        Ok(_) => findings.push(unreadable(parent, io::ErrorKind::Other)),
+                        Err(error) => findings.push(unreadable(parent, error.kind())),
+                    }
+                }
+                Ok(metadata) => {
+                    judge_owner(parent, &metadata, findings);
+                    let mode = metadata.mode() & 0o7777;
+                    // In a folder with the sticky bit nobody can replace what is another's.
+                    if mode & 0o022 != 0 && mode & 0o1000 == 0 {
+                        findings.push(FsFinding::ParentWritable { path: parent.into(), mode });
+                    }
+                }
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                    findings.push(FsFinding::Missing { path: parent.into() });
+                }
+                Err(error) => findings.push(unreadable(parent, error.kind())),
             }
         }
     }
 }
+
+/// As many links as Linux follows on one way (path_resolution(7)).
+const LINKS_MAX: usize = 40;
 
 /// All that is wrong with a file or a folder; never empty.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -275,7 +287,16 @@ impl FsFinding {
     }
 }
 
-/// A path as a POSIX shell reads it back.
+/// A path as a POSIX shell reads it back, and as no command takes for an option.
 fn quoted(path: &Path) -> String {
-    format!("'{}'", path.display().to_string().replace('\'', r"'\''"))
+    let here = if path.as_os_str().as_bytes().starts_with(b"-") { "./" } else { "" };
+    match path.to_str() {
+        Some(text) => format!("'{here}{}'", text.replace('\'', r"'\''")),
+        // What is no text goes through printf, byte by byte.
+        None => {
+            let bytes = path.as_os_str().as_bytes().iter();
+            let octal: String = bytes.map(|byte| format!(r"\{byte:03o}")).collect();
+            format!("\"{here}$(printf '{octal}')\"")
+        }
+    }
 }

@@ -114,7 +114,7 @@ pub enum KeyNameError {
     /// A separator, or any other character that some store does not take.
     #[error(
         "the name of the key has a character that is not allowed at byte {position}; allowed are \
-         letters, digits, and any of - _ ."
+         letters, digits, and any of . _ -"
     )]
     InvalidCharacter {
         /// Offset of the character in bytes, from 0.

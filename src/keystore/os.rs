@@ -14,9 +14,7 @@ use alloc::sync::Arc;
 use alloc::vec;
 use alloc::vec::Vec;
 
-use linux_keyutils::{
-    Key, KeyPermissionsBuilder, KeyRing, KeyRingIdentifier, KeySerialId, KeyType, Permission,
-};
+use linux_keyutils::{Key, KeyRing, KeyRingIdentifier, KeySerialId, KeyType};
 use thiserror::Error;
 
 use super::bytes::{KEY_MAX, KeyBytes, mac_key, signing_key};
@@ -114,8 +112,27 @@ impl OsKeyStore {
         format!("{}{name}", self.prefix)
     }
 
+    /// Sees to it that the thread has the keyring that the store was opened with, and may use what is in it.
+    fn reach(&self) -> Result<(), KeyError> {
+        // Session and process have their keyrings by thread: one that was there before has others.
+        let present = KeyRing::from_special_id(self.keyring.identifier(), false);
+        if present != Ok(self.ring) {
+            return Err(refused(
+                "this thread has another keyring than the one that the store was opened with",
+            ));
+        }
+        if self.keyring == Keyring::User {
+            // A session may have no link to its user's keyring (systemd's and containers' have none), and
+            // then nobody in it possesses the keys. A keyring of the thread gives it one, and ends with it.
+            let own = KeyRing::from_special_id(KeyRingIdentifier::Thread, true).map_err(failed)?;
+            own.link_keyring(self.ring).map_err(failed)?;
+        }
+        Ok(())
+    }
+
     /// The keys of this store, with their names.
     fn keys(&self) -> Result<Vec<(KeyName, Key)>, KeyError> {
+        self.reach()?;
         // The links of a keyring are its payload: serial numbers, four bytes each. The kernel says how long
         // it is and fills what it is given, so the size is asked for until it fits.
         let ring = Key::from_id(KeySerialId(self.keyring.identifier() as i32));
@@ -184,13 +201,8 @@ impl OsKeyStore {
             rest.get_mut(..bytes.len()).ok_or(KeyError::TooLong)?.copy_from_slice(bytes);
             Ok::<_, KeyError>(1 + bytes.len())
         })?;
-        let key = self.ring.add_key(&self.description(name), payload.expose()?).map_err(failed)?;
-        // By default only who possesses the keyring can read the key, which the user's other sessions do not.
-        let permissions = KeyPermissionsBuilder::builder()
-            .posessor(Permission::ALL)
-            .user(Permission::ALL)
-            .build();
-        key.set_perms(permissions).map_err(failed)
+        self.ring.add_key(&self.description(name), payload.expose()?).map_err(failed)?;
+        Ok(())
     }
 }
 
@@ -203,7 +215,13 @@ impl KeyStore for OsKeyStore {
     }
 
     fn signing_key(&self, name: &KeyName) -> Result<Arc<dyn SigningKey>, KeyError> {
-        signing_key(Arc::new(self.load(name)?), Protection::OperatingSystem)
+        signing_key(Arc::new(self.load(name)?), Protection::OperatingSystem).map_err(|error| {
+            match error {
+                // It was one when it was put there.
+                KeyError::InvalidPrivateKey => FOREIGN,
+                other => other,
+            }
+        })
     }
 }
 

@@ -383,21 +383,21 @@ impl<'a> Rotation<'a> {
         work: impl FnOnce(&mut dyn Records) -> Result<T, RotationError>,
     ) -> Result<T, RotationError> {
         let mut work = Some(work);
-        let mut answer = Err(RotationError::Key(BROKEN));
+        let mut answer = None;
         let committed = self.store.transact(&mut |records| {
-            if let Some(work) = work.take() {
-                answer = work(records);
-            }
-            match &answer {
+            match answer.insert(work.take().ok_or(BROKEN)?(records)) {
                 Ok(_) => Ok(()),
                 Err(RotationError::Key(error)) => Err(error.clone()),
                 // Undoes the transaction; told below.
                 Err(_) => Err(BROKEN),
             }
         });
-        let answer = answer?;
-        committed?;
-        Ok(answer)
+        match answer {
+            Some(Err(error)) => Err(error),
+            Some(Ok(answer)) => Ok(committed.map(|()| answer)?),
+            // The store did not come so far.
+            None => Err(committed.err().unwrap_or(BROKEN).into()),
+        }
     }
 }
 

@@ -12,6 +12,7 @@ use alloc::vec::Vec;
 use p256::pkcs8::der::Decode as _;
 use p256::pkcs8::{ObjectIdentifier, PrivateKeyInfoRef};
 use rustls_pki_types::{PrivateKeyDer, SubjectPublicKeyInfoDer};
+use sec1::{EcParameters, EcPrivateKey};
 use zeroize::Zeroize as _;
 
 use super::bytes::{KeyBytes, fill_random};
@@ -212,8 +213,15 @@ pub(super) fn parse(memory: Memory, der: &PrivateKeyDer<'_>) -> Result<KeyBytes,
             }
         }
         PrivateKeyDer::Sec1(der) => {
-            let der = der.secret_sec1_der();
-            p256_key::from_sec1(memory, der).or_else(|_| p384_key::from_sec1(memory, der))
+            let key = EcPrivateKey::try_from(der.secret_sec1_der())
+                .map_err(|_| KeyError::InvalidPrivateKey)?;
+            // By itself, a key has to say of which curve it is (RFC 5915 section 3).
+            match key.parameters.and_then(EcParameters::named_curve) {
+                Some(p256_key::CURVE) => p256_key::from_sec1(memory, key),
+                Some(p384_key::CURVE) => p384_key::from_sec1(memory, key),
+                Some(_) => Err(UNSUPPORTED_KIND),
+                None => Err(KeyError::InvalidPrivateKey),
+            }
         }
         PrivateKeyDer::Pkcs1(der) => rsa_key::parse(memory, der.secret_pkcs1_der()),
         _ => Err(UNSUPPORTED_KIND),
@@ -227,12 +235,13 @@ macro_rules! ecdsa_key {
             use alloc::vec::Vec;
 
             use ecdsa::hazmat::sign_prehashed_rfc6979;
+            use sec1::EcPrivateKey;
             use sha2::{Digest as _, $digest as Hash};
             use $curve_crate::elliptic_curve::array::typenum::Unsigned as _;
             use $curve_crate::pkcs8::{
                 AssociatedOid as _, EncodePublicKey as _, ObjectIdentifier, PrivateKeyInfoRef,
             };
-            use $curve_crate::{FieldBytes, NonZeroScalar, SecretKey, $curve as Curve};
+            use $curve_crate::{FieldBytes, SecretKey, $curve as Curve};
             use zeroize::Zeroizing;
 
             use super::{KeyBytes, KeyError};
@@ -245,25 +254,29 @@ macro_rules! ecdsa_key {
 
             /// Whether the bytes are a number from 1 to one less than the order.
             pub(super) fn is_scalar(bytes: &[u8]) -> bool {
-                bytes.len() == SCALAR_LEN && SecretKey::from_slice(bytes).is_ok()
+                secret_key(bytes).is_ok()
             }
 
-            fn scalar(bytes: &[u8]) -> Result<Zeroizing<NonZeroScalar>, KeyError> {
-                let key = SecretKey::from_slice(bytes).map_err(|_| KeyError::InvalidPrivateKey)?;
-                Ok(Zeroizing::new(key.to_nonzero_scalar()))
+            fn secret_key(bytes: &[u8]) -> Result<SecretKey, KeyError> {
+                // `from_slice` takes shorter ones too.
+                let bytes = (bytes.len() == SCALAR_LEN).then_some(bytes);
+                bytes
+                    .and_then(|bytes| SecretKey::from_slice(bytes).ok())
+                    .ok_or(KeyError::InvalidPrivateKey)
             }
 
             /// The DER of the SubjectPublicKeyInfo.
             pub(super) fn public_key(bytes: &[u8]) -> Result<Vec<u8>, KeyError> {
-                let key = SecretKey::from_slice(bytes).map_err(|_| KeyError::InvalidPrivateKey)?;
-                let der = key.public_key().to_public_key_der();
-                der.map(|der| der.as_bytes().to_vec())
+                secret_key(bytes)?
+                    .public_key()
+                    .to_public_key_der()
+                    .map(|der| der.as_bytes().to_vec())
                     .map_err(|error| KeyError::Other(OtherError::new(error)))
             }
 
             /// The DER of the signature.
             pub(super) fn sign(bytes: &[u8], message: &[u8]) -> Result<Vec<u8>, KeyError> {
-                let scalar = scalar(bytes)?;
+                let scalar = Zeroizing::new(secret_key(bytes)?.to_nonzero_scalar());
                 let (signature, _) =
                     sign_prehashed_rfc6979::<Curve, Hash>(&scalar, &Hash::digest(message), &[]);
                 Ok(signature.to_der().as_bytes().to_vec())
@@ -276,11 +289,11 @@ macro_rules! ecdsa_key {
                 keep(memory, &SecretKey::try_from(info).map_err(|_| KeyError::InvalidPrivateKey)?)
             }
 
-            pub(super) fn from_sec1(memory: Memory, der: &[u8]) -> Result<KeyBytes, KeyError> {
-                keep(
-                    memory,
-                    &SecretKey::from_sec1_der(der).map_err(|_| KeyError::InvalidPrivateKey)?,
-                )
+            pub(super) fn from_sec1(
+                memory: Memory,
+                key: EcPrivateKey<'_>,
+            ) -> Result<KeyBytes, KeyError> {
+                keep(memory, &SecretKey::try_from(key).map_err(|_| KeyError::InvalidPrivateKey)?)
             }
 
             fn keep(memory: Memory, key: &SecretKey) -> Result<KeyBytes, KeyError> {
@@ -305,8 +318,8 @@ mod rsa_key {
     #[cfg(not(feature = "aws-lc-rs"))]
     use ring as provider;
 
-    use p256::pkcs8::der::Encode as _;
     use p256::pkcs8::der::asn1::{AnyRef, BitStringRef};
+    use p256::pkcs8::der::{Decode as _, Encode as _};
     use p256::pkcs8::spki::{AlgorithmIdentifierRef, SubjectPublicKeyInfoRef};
     use provider::rand::SystemRandom;
     use provider::signature::{
@@ -335,6 +348,8 @@ mod rsa_key {
     }
 
     pub(super) fn parse(memory: Memory, der: &[u8]) -> Result<KeyBytes, KeyError> {
+        // The libraries differ in what they let follow.
+        AnyRef::from_der(der).map_err(|_| KeyError::InvalidPrivateKey)?;
         read(der)?;
         KeyBytes::copy_from(memory, KeyKind::Rsa, der)
     }

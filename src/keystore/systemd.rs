@@ -90,6 +90,36 @@ impl SystemdCredentials {
     }
 }
 
+#[cfg(feature = "keystore-software")]
+impl SystemdCredentials {
+    /// The private key among the blocks of a PEM text: OpenSSL puts the name of the curve before it.
+    fn decode_pem<'a>(&self, text: &'a [u8]) -> Result<(&'a str, SecretArray<FILE_MAX>), KeyError> {
+        const KEY: &[u8] = b"PRIVATE KEY-----";
+        const END: &[u8] = b"-----END ";
+
+        let is_key = |at: &usize| {
+            let line = text.get(*at..).and_then(|rest| rest.split(|byte| *byte == b'\n').next());
+            line.is_some_and(|line| line.starts_with(PEM) && line.trim_ascii_end().ends_with(KEY))
+        };
+        let key = (0..text.len()).find(is_key).and_then(|at| text.get(at..));
+        let key = key.ok_or(KeyError::InvalidPrivateKey)?;
+        // Up to the line that ends it: what follows is another block, or none.
+        let end = key.windows(END.len()).position(|part| part == END);
+        let lines = end.and_then(|end| {
+            Some(key.get(end..)?.iter().take_while(|byte| **byte != b'\n').count() + end)
+        });
+        let key = lines.and_then(|end| key.get(..end)).ok_or(KeyError::InvalidPrivateKey)?;
+        let mut label = "";
+        let der = SecretArray::build(self.memory, |room| {
+            let (found, der) =
+                pem_rfc7468::decode(key, room).map_err(|_| KeyError::InvalidPrivateKey)?;
+            label = found;
+            Ok::<_, KeyError>(der.len())
+        })?;
+        Ok((label, der))
+    }
+}
+
 /// What is wrong with the file, or with what `path` names if it does not open.
 fn check(path: &Path, file: Option<&File>) -> Result<(), KeyError> {
     let metadata = match file {
@@ -128,8 +158,6 @@ impl KeyStore for SystemdCredentials {
     #[cfg(feature = "keystore-software")]
     fn signing_key(&self, name: &KeyName) -> Result<Arc<dyn SigningKey>, KeyError> {
         use rustls_pki_types::PrivateKeyDer;
-        use rustls_pki_types::pem::PemObject as _;
-        use zeroize::Zeroize as _;
 
         use super::{Protection, SoftwareSigningKey, software};
 
@@ -139,14 +167,19 @@ impl KeyStore for SystemdCredentials {
             return Err(KeyError::WrongKind { found: Some(super::KeyKind::Symmetric) });
         }
         // The errors are dropped: they may quote what they parse.
-        let invalid = KeyError::InvalidPrivateKey;
         let key = if content.starts_with(PEM) {
-            let mut der = PrivateKeyDer::from_pem_slice(content).map_err(|_| invalid)?;
-            let key = software::parse(self.memory, &der);
-            der.zeroize();
-            key?
+            let (label, der) = self.decode_pem(content)?;
+            let der = der.expose()?;
+            let der = match label {
+                "PRIVATE KEY" => PrivateKeyDer::Pkcs8(der.into()),
+                "EC PRIVATE KEY" => PrivateKeyDer::Sec1(der.into()),
+                "RSA PRIVATE KEY" => PrivateKeyDer::Pkcs1(der.into()),
+                _ => return Err(KeyError::InvalidPrivateKey),
+            };
+            software::parse(self.memory, &der)?
         } else {
-            software::parse(self.memory, &PrivateKeyDer::try_from(content).map_err(|_| invalid)?)?
+            let der = PrivateKeyDer::try_from(content).map_err(|_| KeyError::InvalidPrivateKey)?;
+            software::parse(self.memory, &der)?
         };
         Ok(Arc::new(SoftwareSigningKey::from_bytes(Arc::new(key), Protection::Plain)?))
     }

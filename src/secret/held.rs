@@ -34,8 +34,10 @@ enum Place<T: Zeroize> {
     Inline(T),
     #[cfg(feature = "alloc")]
     Heap(Box<T>),
+    /// Boxed, so that what is moved with a key is as large as what is in it: the rest of a larger variant
+    /// would be whatever was on the stack, and taken along.
     #[cfg(feature = "mlock")]
-    Page(Page<T>),
+    Page(Box<Page<T>>),
 }
 
 impl<T: Zeroize + Default> Held<T> {
@@ -78,7 +80,7 @@ impl<T: Zeroize + Default> Held<T> {
             (_, LockPolicy::Require) if !outcome.is_complete() => {
                 Err(SecretError::NotLocked(outcome))
             }
-            (Some(page), _) => Ok(Place::Page(page)),
+            (Some(page), _) => Ok(Place::Page(Box::new(page))),
             (None, _) => Ok(Place::Heap(Box::default())),
         }
     }

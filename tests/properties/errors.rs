@@ -7,7 +7,8 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use hubward::identity::{Authentication, Field, NameKind};
-use hubward::keystore::KeyError;
+use hubward::keystore::rotation::RotationError;
+use hubward::keystore::{KeyError, KeyKind, KeyName, KeyNameError, Protection};
 use hubward::sas::{ResourceUriError, SasField, ServiceBusKey, TokenParseError, TokenVerifyError};
 use hubward::secret::{SecretBytes, SecretError};
 use hubward::{
@@ -43,6 +44,10 @@ fn check_messages<E: Error + PartialEq>(name: &str, table: &[(E, E, &str)]) {
         seen.push(variant(found));
     }
     for (variant, place) in variants(name) {
+        // It says what came of locking, of which no value can be had without the feature.
+        if variant == "NotLocked" && cfg!(not(feature = "mlock")) {
+            continue;
+        }
         assert!(seen.contains(&variant), "{place}: {name}::{variant} is not in the table");
     }
 }
@@ -662,27 +667,6 @@ fn the_other_errors_say_what_is_wrong() {
         ],
     );
 
-    use KeyError as K;
-    let not_base64 = "the key is not canonical base64 with padding: copy the whole key, with any \
-                      `=` at its end and without spaces";
-    let key = |text: &str| SymmetricKey::from_base64(text).expect_err("it is wrong");
-    check_messages(
-        "KeyError",
-        &[
-            (key(""), K::Empty, "the key is empty"),
-            (key("cAnArY"), K::NotBase64, not_base64),
-            (key("cAnA\n"), K::NotBase64, not_base64),
-            (key(" cAnA"), K::NotBase64, not_base64),
-            (key(&STANDARD.encode([0; 257])), K::TooLong, "the key has more than 256 bytes"),
-            (key(&"cAnA".repeat(87)), K::TooLong, "the key has more than 256 bytes"),
-            (
-                Broken.hmac_sha256(&[]).expect_err("it is broken"),
-                K::Other(OtherError::from_static("the secure element does not answer")),
-                silent,
-            ),
-        ],
-    );
-
     use ResourceUriError as R;
     let unknown_shape = "not a resource: use `host`, `host/devices`, `host/devices/DEVICE`, \
                          `host/devices/DEVICE/modules/MODULE` or `SCOPE/registrations/ID`, not \
@@ -720,15 +704,813 @@ fn the_other_errors_say_what_is_wrong() {
         "TimeError",
         &[(FixedClock::unknown().now().expect_err("unknown"), clock, &clock_message)],
     );
-    let long = SecretBytes::copy_from(&[0; 300]).expect_err("too long");
+}
+
+// Keys, their names and their stores.
+
+#[test]
+fn errors_of_key_names_say_what_is_wrong() {
+    use KeyNameError as E;
+
+    let error = |name: &str| KeyName::new(name).expect_err(name);
+    let character = |position| E::InvalidCharacter { position };
+    let not_allowed = |position| {
+        format!(
+            "the name of the key has a character that is not allowed at byte {position}; allowed \
+             are letters, digits, and any of . _ -"
+        )
+    };
     check_messages(
-        "SecretError",
-        &[(
-            long,
-            SecretError::TooLong { len: 300, max: 256 },
-            "the secret has 300 bytes; at most 256 are held",
-        )],
+        "KeyNameError",
+        &[
+            (error(""), E::Empty, "the name of the key is empty"),
+            (
+                error(&CANARY.repeat(11)),
+                E::TooLong { len: 66 },
+                "the name of the key has 66 bytes; at most 64 are allowed",
+            ),
+            (error(".cAnArY"), E::LeadingDot, "the name of the key begins with a dot"),
+            (error("../cAnArY"), E::LeadingDot, "the name of the key begins with a dot"),
+            (error("cAnArY/x"), character(6), &not_allowed(6)),
+            (error("\u{e9}cAnArY"), character(0), &not_allowed(0)),
+        ],
     );
+}
+
+#[test]
+fn errors_of_keys_say_what_is_wrong() {
+    use KeyError as K;
+
+    let key = |text: &str| SymmetricKey::from_base64(text).expect_err("it is wrong");
+    let other = |cause| OtherError::from_static(cause);
+    let not_base64 = "the key is not canonical base64 with padding: copy the whole key, with any \
+                      `=` at its end and without spaces";
+    let wiped = "the secret was wiped in this forked process: load it after the fork";
+    let changing = "a change of this credential is in progress: finish it first";
+    let locked = locked();
+    let (required, actual) = (Protection::Sealed, Protection::Passphrase);
+    #[cfg_attr(not(feature = "mlock"), expect(unused_mut, reason = "there is one more"))]
+    let mut table = vec![
+        (key(""), K::Empty, "the key is empty"),
+        (key("cAnArY"), K::NotBase64, not_base64),
+        (key("cAnA\n"), K::NotBase64, not_base64),
+        (key(" cAnA"), K::NotBase64, not_base64),
+        (key(&STANDARD.encode([0; 257])), K::TooLong, "the key has more than 256 bytes"),
+        (key(&"cAnA".repeat(87)), K::TooLong, "the key has more than 256 bytes"),
+        (
+            private_keys::garbage(CANARY.as_bytes()),
+            K::InvalidPrivateKey,
+            "this is not a private key that is understood: give an unencrypted PKCS#8 key in DER, \
+             for instance from `openssl pkcs8 -topk8 -nocrypt -outform DER`",
+        ),
+        (
+            private_keys::rsa(),
+            K::UnsupportedAlgorithm("making RSA keys: import one, or take P-256"),
+            "this store or build does not support making RSA keys: import one, or take P-256",
+        ),
+        (
+            stores::not_found(),
+            K::NotFound,
+            "the store has no key of that name: `list` shows the names that it has",
+        ),
+        (
+            stores::already_exists(),
+            K::AlreadyExists,
+            "the store has a key of that name already: delete it first, or rotate it",
+        ),
+        (
+            stores::wrong_kind(),
+            K::WrongKind { found: Some(KeyKind::Symmetric) },
+            "the key is of another kind: symmetric",
+        ),
+        (
+            K::WrongKind { found: None },
+            K::WrongKind { found: None },
+            "the key is of another kind: a private key",
+        ),
+        (
+            locked.clone(),
+            locked.clone(),
+            "the store is locked: give it its present passphrase or key",
+        ),
+        (
+            stores::corrupt(),
+            K::Corrupt(other("the journal of a change of credential is not one")),
+            "the store is damaged or was tampered with, and was left untouched: restore a copy",
+        ),
+        (stores::refused(), K::Refused(other(changing)), "the store refuses"),
+        (
+            actual.require(required).expect_err("it is less"),
+            K::ProtectionTooLow { required, actual },
+            "the key's protection is by a passphrase, and at least sealed by hardware is demanded",
+        ),
+        (K::from(SecretError::WipedByFork), K::WipedByFork, wiped),
+        (
+            Broken.hmac_sha256(&[]).expect_err("it is broken"),
+            K::Other(other("the secure element does not answer")),
+            "the store or chip that holds the key failed",
+        ),
+    ];
+    #[cfg(feature = "mlock")]
+    let not_locked = not_locked_message("can be swapped");
+    #[cfg(feature = "mlock")]
+    table.push((
+        K::from(SecretError::NotLocked(outcome([true, false, true, true]))),
+        K::NotLocked(outcome([true, false, true, true])),
+        &not_locked,
+    ));
+    check_messages("KeyError", &table);
+
+    assert!(matches!(locked, K::Locked(_)));
+    for (kind, message) in [
+        (KeyKind::EcdsaP256, "the key is of another kind: ECDSA P-256"),
+        (KeyKind::EcdsaP384, "the key is of another kind: ECDSA P-384"),
+        (KeyKind::Rsa, "the key is of another kind: RSA"),
+    ] {
+        assert_eq!(K::WrongKind { found: Some(kind) }.to_string(), message);
+    }
+    for (required, actual, message) in [
+        (
+            Protection::OperatingSystem,
+            Protection::Plain,
+            "plain, and at least by the operating system",
+        ),
+        (Protection::Hardware, Protection::Sealed, "sealed by hardware, and at least in hardware"),
+    ] {
+        let expected = format!("the key's protection is {message} is demanded");
+        assert_eq!(K::ProtectionTooLow { required, actual }.to_string(), expected);
+    }
+    // A refusal does not say itself why; its cause does.
+    for (error, cause) in [
+        (stores::refused(), changing),
+        (stores::corrupt(), "the journal of a change of credential is not one"),
+        (locked, "the passphrase or key is not the store's: give it the present one"),
+    ] {
+        assert_eq!(error.source().expect("there is a cause").to_string(), cause);
+    }
+}
+
+#[test]
+fn errors_of_secrets_say_what_is_wrong() {
+    use SecretError as E;
+
+    #[cfg_attr(not(feature = "mlock"), expect(unused_mut, reason = "there is one more"))]
+    let mut table = vec![
+        (
+            SecretBytes::copy_from(&[0; 300]).expect_err("too long"),
+            E::TooLong { len: 300, max: 256 },
+            "the secret has 300 bytes; at most 256 are held",
+        ),
+        // Provoked in tests/locked_memory.rs, as the next one.
+        (
+            E::WipedByFork,
+            E::WipedByFork,
+            "the secret was wiped in this forked process: load it after the fork",
+        ),
+    ];
+    #[cfg(feature = "mlock")]
+    let not_locked = not_locked_message("no guard pages, can be swapped");
+    #[cfg(feature = "mlock")]
+    table.push((
+        E::NotLocked(outcome([false, false, true, true])),
+        E::NotLocked(outcome([false, false, true, true])),
+        &not_locked,
+    ));
+    check_messages("SecretError", &table);
+}
+
+#[cfg(feature = "mlock")]
+fn not_locked_message(missing: &str) -> String {
+    format!(
+        "the secret cannot be held in locked memory ({missing}): raise the limit of locked memory \
+         (RLIMIT_MEMLOCK, `LimitMEMLOCK=` of a systemd unit), or take `LockPolicy::Prefer`"
+    )
+}
+
+/// Guarded, locked, undumped, wiped on fork.
+#[cfg(feature = "mlock")]
+fn outcome([guarded, locked, undumped, wiped_on_fork]: [bool; 4]) -> hubward::secret::LockOutcome {
+    use hubward::secret::LockPolicy;
+
+    let secret = SecretBytes::copy_from(b"").expect("it fits").to_locked(LockPolicy::Prefer);
+    let mut outcome = secret.expect("preferred").lock_outcome().expect("asked for");
+    outcome.guarded = guarded;
+    outcome.locked = locked;
+    outcome.undumped = undumped;
+    outcome.wiped_on_fork = wiped_on_fork;
+    outcome
+}
+
+#[cfg(feature = "mlock")]
+#[test]
+fn an_outcome_says_what_is_missing() {
+    let all = [false, true].map(|guarded| {
+        [false, true].map(|locked| {
+            [false, true]
+                .map(|undumped| [false, true].map(|wiped| [guarded, locked, undumped, wiped]))
+        })
+    });
+    for given in all.as_flattened().as_flattened().as_flattened() {
+        let outcome = outcome(*given);
+        assert_eq!(outcome.is_complete(), given.iter().all(|given| *given));
+        let texts =
+            ["no guard pages", "can be swapped", "goes into core dumps", "is copied by fork"];
+        let missing: Vec<&str> = texts
+            .into_iter()
+            .zip(given)
+            .filter(|(_, given)| !**given)
+            .map(|(text, _)| text)
+            .collect();
+        let expected =
+            if missing.is_empty() { "fully protected".to_owned() } else { missing.join(", ") };
+        assert_eq!(outcome.to_string(), expected);
+    }
+}
+
+#[cfg(feature = "keystore-software")]
+mod private_keys {
+    use hubward::keystore::{KeyError, KeyKind, SoftwareSigningKey};
+    use hubward::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
+
+    pub(super) fn garbage(der: &[u8]) -> KeyError {
+        let der = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(der));
+        SoftwareSigningKey::from_der(&der).expect_err("it is none")
+    }
+
+    pub(super) fn rsa() -> KeyError {
+        SoftwareSigningKey::generate(KeyKind::Rsa).expect_err("it takes too long")
+    }
+}
+
+/// Without private keys, their errors as the source has them.
+#[cfg(not(feature = "keystore-software"))]
+mod private_keys {
+    use hubward::keystore::KeyError;
+
+    pub(super) const fn garbage(_: &[u8]) -> KeyError {
+        KeyError::InvalidPrivateKey
+    }
+
+    pub(super) const fn rsa() -> KeyError {
+        KeyError::UnsupportedAlgorithm("making RSA keys: import one, or take P-256")
+    }
+}
+
+#[cfg(feature = "keystore-memory")]
+mod stores {
+    use hubward::keystore::rotation::{Rotation, RotationError};
+    use hubward::keystore::{
+        CredentialStore, KeyError, KeyKind, KeyName, KeyStore, KeyStoreAdmin, MemoryKeyStore,
+        NewKey, RecordKind, Slot,
+    };
+
+    const NEW: NewKey<'_> = NewKey::Generate(KeyKind::Symmetric);
+
+    fn name() -> KeyName {
+        KeyName::new("hub.primary").expect("a name")
+    }
+
+    fn store() -> MemoryKeyStore {
+        let store = MemoryKeyStore::new();
+        assert_eq!(store.create(&name(), KeyKind::Symmetric), Ok(true));
+        store
+    }
+
+    pub(super) fn not_found() -> KeyError {
+        MemoryKeyStore::new().mac_key(&name()).expect_err("it is empty")
+    }
+
+    pub(super) fn already_exists() -> KeyError {
+        store().import(&name(), NEW).expect_err("it is there")
+    }
+
+    pub(super) fn wrong_kind() -> KeyError {
+        store().signing_key(&name()).expect_err("it is symmetric")
+    }
+
+    pub(super) fn corrupt() -> KeyError {
+        let store = store();
+        let (kind, slot) = (RecordKind::Journal, Slot::Current);
+        store
+            .transact(&mut |records| records.put_record(kind, slot, &name(), Some(b"cAnArY")))
+            .expect("anything can be put there");
+        match Rotation::resume(&store, &name()) {
+            Err(RotationError::Key(error)) => error,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    pub(super) fn refused() -> KeyError {
+        let (store, other) = (store(), KeyName::new("other").expect("a name"));
+        store.create(&other, KeyKind::Symmetric).expect("in memory");
+        store
+            .transact(&mut |records| records.put_key(Slot::Retired, &name(), NEW))
+            .expect("in memory");
+        store.swap(&name(), &other).expect_err("its place is taken")
+    }
+
+    pub(super) fn rotation() -> [RotationError; 7] {
+        let store = store();
+        let begin = || Rotation::begin(&store, &name(), NEW, &[]);
+        let rotation = begin().expect("none is in progress");
+        let in_progress = begin().expect_err("one is in progress");
+        let not_proved = rotation.commit().expect_err("it is not proved");
+        let not_committed = rotation.clone().retire().expect_err("it is not committed");
+        let candidate = rotation.candidate().expect("it is staged");
+        rotation.accept(&candidate).expect("it is the one");
+        rotation.commit().expect("it is proved");
+        let already_committed = rotation.clone().abandon().expect_err("it is in use");
+        store.rotate(&name(), NEW).expect("it is there");
+        let superseded = rotation.phase().expect_err("it is replaced");
+        let not_in_progress = rotation.phase().expect_err("it is given up");
+        let unknown = NewKey::Generate(KeyKind::Rsa);
+        let key = Rotation::begin(&store, &name(), unknown, &[]).expect_err("no RSA is made");
+        assert!(matches!(key, RotationError::Key(KeyError::UnsupportedAlgorithm(_))), "{key:?}");
+        [
+            in_progress,
+            not_in_progress,
+            not_proved,
+            already_committed,
+            not_committed,
+            superseded,
+            RotationError::Key(super::silence()),
+        ]
+    }
+}
+
+/// Without a store, the errors of stores as the source has them.
+#[cfg(not(feature = "keystore-memory"))]
+mod stores {
+    use hubward::OtherError;
+    use hubward::keystore::rotation::RotationError;
+    use hubward::keystore::{KeyError, KeyKind};
+
+    pub(super) const fn not_found() -> KeyError {
+        KeyError::NotFound
+    }
+
+    pub(super) const fn already_exists() -> KeyError {
+        KeyError::AlreadyExists
+    }
+
+    pub(super) const fn wrong_kind() -> KeyError {
+        KeyError::WrongKind { found: Some(KeyKind::Symmetric) }
+    }
+
+    pub(super) const fn corrupt() -> KeyError {
+        KeyError::Corrupt(OtherError::from_static(
+            "the journal of a change of credential is not one",
+        ))
+    }
+
+    pub(super) const fn refused() -> KeyError {
+        KeyError::Refused(OtherError::from_static(
+            "a change of this credential is in progress: finish it first",
+        ))
+    }
+
+    pub(super) fn rotation() -> [RotationError; 7] {
+        [
+            RotationError::InProgress,
+            RotationError::NotInProgress,
+            RotationError::NotProved,
+            RotationError::AlreadyCommitted,
+            RotationError::NotCommitted,
+            RotationError::Superseded,
+            RotationError::Key(super::silence()),
+        ]
+    }
+}
+
+#[cfg(all(feature = "keystore-file", unix))]
+use file::locked;
+
+#[cfg(not(all(feature = "keystore-file", unix)))]
+fn locked() -> KeyError {
+    KeyError::Locked(OtherError::from_static(
+        "the passphrase or key is not the store's: give it the present one",
+    ))
+}
+
+#[test]
+fn errors_of_rotations_say_what_is_wrong() {
+    use RotationError as R;
+
+    let [
+        in_progress,
+        not_in_progress,
+        not_proved,
+        already_committed,
+        not_committed,
+        superseded,
+        key,
+    ] = stores::rotation();
+    check_messages(
+        "RotationError",
+        &[
+            (
+                in_progress,
+                R::InProgress,
+                "a change of this credential is in progress: resume it and finish or abandon it \
+                 first",
+            ),
+            (
+                not_in_progress,
+                R::NotInProgress,
+                "no change of this credential is in progress: it was finished, abandoned or \
+                 deleted",
+            ),
+            (
+                not_proved,
+                R::NotProved,
+                "the new credential is not proved: try it out, and accept it if it works",
+            ),
+            (
+                already_committed,
+                R::AlreadyCommitted,
+                "the new credential is in use already: retire the old one",
+            ),
+            (
+                not_committed,
+                R::NotCommitted,
+                "the new credential is not in use yet: commit it first",
+            ),
+            (
+                superseded,
+                R::Superseded,
+                "the credential was changed by other means: what is there now stays, and the \
+                 change is given up",
+            ),
+            (key, R::Key(silence()), "the store or chip that holds the key failed"),
+        ],
+    );
+}
+
+// Files.
+
+#[cfg(all(any(feature = "keystore-file", feature = "keystore-systemd"), unix))]
+mod files {
+    use std::fs;
+    use std::io::{ErrorKind, Write as _};
+    use std::os::unix::fs::{
+        MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _, chown, symlink,
+    };
+    use std::path::Path;
+
+    use hubward::keystore::fs_check::{FsFinding, FsReport, check_private_dir, check_private_file};
+    use tempfile::TempDir;
+
+    use super::check_messages;
+
+    pub(super) fn dir() -> TempDir {
+        let private = fs::Permissions::from_mode(0o700);
+        tempfile::Builder::new().permissions(private).tempdir().expect("a folder")
+    }
+
+    pub(super) fn write(path: &Path, content: &[u8]) {
+        let mut options = fs::OpenOptions::new();
+        options.write(true).create(true).truncate(true).mode(0o600);
+        let written = options.open(path).and_then(|mut file| file.write_all(content));
+        written.expect("it can be written");
+    }
+
+    pub(super) fn set_mode(path: &Path, mode: u32) {
+        fs::set_permissions(path, fs::Permissions::from_mode(mode)).expect("it is ours");
+    }
+
+    /// The findings of a report.
+    fn found(result: Result<(), FsReport>) -> Vec<FsFinding> {
+        result.expect_err("it is wrong").findings().to_vec()
+    }
+
+    /// The one finding of a report.
+    fn only(result: Result<(), FsReport>) -> FsFinding {
+        let findings = found(result);
+        assert_eq!(findings.len(), 1, "{findings:?}");
+        findings[0].clone()
+    }
+
+    #[test]
+    fn findings_say_what_is_wrong() {
+        use FsFinding as F;
+
+        let dir = dir();
+        let at = |name: &str| dir.path().join(name);
+        let (file, folder, link) = (at("file"), at("it's a folder"), at("link"));
+        let (inside, below_file, missing) = (folder.join("file"), file.join("x"), at("missing"));
+        let foreign = at("foreign");
+        fs::create_dir(&folder).expect("it is new");
+        set_mode(&folder, 0o777);
+        symlink(&file, &link).expect("it is new");
+        for path in [&file, &inside, &foreign] {
+            write(path, b"cAnArY");
+        }
+        let user = fs::metadata(&file).expect("it is there").uid();
+        // Only root can give a file away.
+        let given = chown(&foreign, Some(user + 1), None).is_ok();
+
+        let missing_finding = only(check_private_file(&missing));
+        let unreadable = only(check_private_file(&below_file));
+        let symlink = only(check_private_file(&link));
+        let no_file = only(check_private_file(&folder));
+        let no_folder = only(check_private_dir(&file));
+        let by_hand = F::ForeignOwner { path: foreign.clone(), owner: user + 1, user };
+        let foreign_owner =
+            if given { only(check_private_file(&foreign)) } else { by_hand.clone() };
+        let writable = only(check_private_file(&inside));
+        set_mode(&file, 0o644);
+        let open = only(check_private_file(&file));
+
+        let table = [
+            (
+                missing_finding,
+                F::Missing { path: missing.clone() },
+                format!("{} does not exist", missing.display()),
+                format!("check the path, and that the file is there: '{}'", missing.display()),
+            ),
+            (
+                unreadable,
+                F::Unreadable { path: below_file.clone(), kind: ErrorKind::NotADirectory },
+                format!("{} cannot be looked at (not a directory)", below_file.display()),
+                format!(
+                    "run as a user who may enter the folders on the way to '{}'",
+                    below_file.display()
+                ),
+            ),
+            (
+                symlink,
+                F::Symlink { path: link.clone() },
+                format!("{} is a symbolic link", link.display()),
+                format!("give the path that '{}' points to, not the link", link.display()),
+            ),
+            (
+                no_file,
+                F::WrongType { path: folder.clone(), wanted_dir: false },
+                format!("{} is not a regular file", folder.display()),
+                format!(
+                    r"move '{}/it'\''s a folder' away, or give another path",
+                    dir.path().display()
+                ),
+            ),
+            (
+                no_folder,
+                F::WrongType { path: file.clone(), wanted_dir: true },
+                format!("{} is not a folder", file.display()),
+                format!("move '{}' away, or give another path", file.display()),
+            ),
+            (
+                foreign_owner,
+                by_hand,
+                format!("{} belongs to user {}, not to user {user}", foreign.display(), user + 1),
+                format!("chown {user} '{}'", foreign.display()),
+            ),
+            (
+                open,
+                F::OpenToOthers { path: file.clone(), mode: 0o644, wanted: 0o600 },
+                format!("{} is open to others (mode 0644)", file.display()),
+                format!("chmod 600 '{}'", file.display()),
+            ),
+            (
+                writable,
+                F::ParentWritable { path: folder.clone(), mode: 0o777 },
+                format!("{} can be written to by others (mode 0777)", folder.display()),
+                format!(r"chmod go-w '{}/it'\''s a folder'", dir.path().display()),
+            ),
+        ];
+        for (finding, _, _, repair) in &table {
+            assert_eq!(&finding.repair(), repair);
+        }
+        let messages: Vec<_> = table
+            .iter()
+            .map(|(found, expected, message, _)| {
+                (found.clone(), expected.clone(), message.as_str())
+            })
+            .collect();
+        check_messages("FsFinding", &messages);
+
+        // A report names all of it, each with its repair.
+        set_mode(&folder, 0o755);
+        set_mode(&inside, 0o640);
+        set_mode(dir.path(), 0o777);
+        let report = check_private_file(&inside).expect_err("it is wrong");
+        let [first, second] = report.findings() else {
+            panic!("{report:?}");
+        };
+        assert!(matches!(first, F::OpenToOthers { mode: 0o640, wanted: 0o600, .. }), "{first:?}");
+        assert!(matches!(second, F::ParentWritable { mode: 0o777, .. }), "{second:?}");
+        let parts = [first, second].map(|finding| format!("{finding}: {}", finding.repair()));
+        assert_eq!(report.to_string(), parts.join("; "));
+        set_mode(dir.path(), 0o700);
+    }
+}
+
+#[cfg(all(feature = "keystore-file", unix))]
+mod file {
+    use std::error::Error as _;
+    use std::fs::{self, File};
+    use std::path::Path;
+
+    use hubward::keystore::file::{Argon2Params, FileKeyStore, FileStoreError, StoreKey};
+    use hubward::keystore::fs_check::check_private_dir;
+    use hubward::keystore::{KeyError, KeyKind, KeyName, KeyStore, KeyStoreAdmin};
+    use hubward::secret::{SecretBytes, SecretText};
+    use sha2::{Digest as _, Sha256};
+
+    use super::files::{dir, set_mode, write};
+    use super::{Broken, CANARY, check_messages, silence, symmetric};
+
+    fn raw(byte: u8) -> SecretBytes {
+        SecretBytes::copy_from(&[byte; 32]).expect("it fits")
+    }
+
+    /// From a store that another process has put under another key.
+    pub(super) fn locked() -> KeyError {
+        let dir = dir();
+        let path = dir.path().join("keys");
+        let store = FileKeyStore::create(&path, StoreKey::Raw(&raw(1))).expect("it is new");
+        let other = FileKeyStore::open(&path, StoreKey::Raw(&raw(1))).expect("it is there");
+        other.rekey(StoreKey::Raw(&raw(2))).expect("it can be written");
+        store.mac_key(&KeyName::new("name").expect("a name")).expect_err("it is locked")
+    }
+
+    /// The store of `file` with one byte of its header changed, and the sum of it set right.
+    fn with_header(file: &[u8], place: usize, byte: u8) -> Vec<u8> {
+        let mut changed = file.to_vec();
+        changed[place] = byte;
+        let sum = Sha256::digest(&changed[..144]);
+        changed[144..176].copy_from_slice(&sum);
+        changed
+    }
+
+    #[test]
+    fn errors_of_files_say_what_is_wrong() {
+        use FileStoreError as E;
+
+        let dir = dir();
+        let at = |name: &str| dir.path().join(name);
+        let path = at("keys");
+        let store = FileKeyStore::create(&path, StoreKey::Raw(&raw(1))).expect("it is new");
+        let name = KeyName::new("name").expect("a name");
+        store.create(&name, KeyKind::Symmetric).expect("it can be written");
+        let file = fs::read(&path).expect("it can be read");
+
+        let open =
+            |path: &Path, key: StoreKey<'_>| FileKeyStore::open(path, key).expect_err("open");
+        let create =
+            |path: &Path, key: StoreKey<'_>| FileKeyStore::create(path, key).expect_err("create");
+        let changed = |content: &[u8]| {
+            write(&at("changed"), content);
+            open(&at("changed"), StoreKey::Raw(&raw(1)))
+        };
+        let flipped = |place: usize| {
+            let mut content = file.clone();
+            content[place] ^= 1;
+            changed(&content)
+        };
+        let damaged = |what| {
+            let message = format!(
+                "the store is damaged or was tampered with ({what}), and was left untouched: \
+                 restore a copy"
+            );
+            (E::Damaged(what), message)
+        };
+        let text = |text: &'static str| text.to_owned();
+        let other_kind = |expected| {
+            let message = format!("the store opens to {expected}, which is not what it was given");
+            (E::OtherKindOfKey { expected }, message)
+        };
+        let empty = SecretText::borrowed("");
+        let passphrase = SecretText::borrowed(CANARY);
+        let short = SecretBytes::copy_from(CANARY.as_bytes()).expect("it fits");
+        let by_mac_key = at("by MAC key");
+        let key = symmetric(CANARY.as_bytes());
+        FileKeyStore::create(&by_mac_key, StoreKey::MacKey(&key)).expect("it is new");
+        // A header that asks for a passphrase, and so names what Argon2id is to cost.
+        let asks = |memory: u8| {
+            let mut content = with_header(&file, 10, 1);
+            content[12..24].copy_from_slice(&[0, 0, memory, 0, 0, 0, 0, 2, 0, 0, 0, 1]);
+            with_header(&content, 11, 0)
+        };
+        let (memory_kib, passes, lanes) = (19 * 1024 - 1, 2, 1);
+        let long = at("long");
+        write(&long, b"");
+        let long_file = File::options().write(true).open(&long).expect("it is there");
+        long_file.set_len(17 << 20).expect("it has holes");
+
+        let folder = at("folder");
+        let in_folder = folder.join("keys");
+        FileKeyStore::create(&in_folder, StoreKey::Raw(&raw(1))).expect("it is new");
+        set_mode(&folder, 0o750);
+        let report = check_private_dir(&folder).expect_err("it is open");
+        let shown = folder.display();
+        let not_private = format!("{shown} is open to others (mode 0750): chmod 700 '{shown}'");
+
+        let no_folder = create(&at("a/b/c"), StoreKey::Raw(&raw(1)));
+        let no_name = open(Path::new("/"), StoreKey::Raw(&raw(1)));
+
+        let table = vec![
+            (
+                open(&at("missing"), StoreKey::Raw(&raw(1))),
+                (
+                    E::NotFound,
+                    text("there is no store at that path: check the path, or create the store"),
+                ),
+            ),
+            (
+                create(&path, StoreKey::Raw(&raw(1))),
+                (
+                    E::AlreadyExists,
+                    text(
+                        "there is a file at that path already, and it was left as it is: open it, \
+                         or give another path",
+                    ),
+                ),
+            ),
+            (open(&in_folder, StoreKey::Raw(&raw(1))), (E::NotPrivate(report), not_private)),
+            (no_folder.clone(), (no_folder.clone(), text("making the folder failed"))),
+            (no_name.clone(), (no_name, text("finding the file's name in its path failed"))),
+            (
+                changed(CANARY.as_bytes()),
+                (E::NotAStore, text("the file is not a key store of hubward")),
+            ),
+            (changed(b""), (E::NotAStore, text("the file is not a key store of hubward"))),
+            (
+                changed(&with_header(&file, 9, 2)),
+                (
+                    E::UnsupportedVersion(2),
+                    text(
+                        "the file has format version 2, which this version of hubward does not \
+                         read: update it",
+                    ),
+                ),
+            ),
+            (
+                Argon2Params::new(memory_kib, passes, lanes).expect_err("too little"),
+                (
+                    E::Argon2OutOfRange { memory_kib, passes, lanes },
+                    text(
+                        "Argon2id with 19455 KiB, 2 passes and 1 lanes is out of range: 19456 to \
+                         262144 KiB, 2 to 16 passes, 1 to 4 lanes",
+                    ),
+                ),
+            ),
+            (
+                changed(&asks(1)),
+                (
+                    E::Argon2OutOfRange { memory_kib: 256, passes, lanes },
+                    text(
+                        "Argon2id with 256 KiB, 2 passes and 1 lanes is out of range: 19456 to \
+                         262144 KiB, 2 to 16 passes, 1 to 4 lanes",
+                    ),
+                ),
+            ),
+            (changed(&asks(0x80)), other_kind("a passphrase")),
+            (open(&path, StoreKey::Passphrase(&passphrase)), other_kind("a raw key")),
+            (open(&by_mac_key, StoreKey::Raw(&raw(1))), other_kind("a MAC key of another store")),
+            (
+                open(&path, StoreKey::Raw(&raw(2))),
+                (
+                    E::WrongKey,
+                    text("the passphrase or key is not the store's: give it the present one"),
+                ),
+            ),
+            (
+                create(&at("weak"), StoreKey::Passphrase(&empty)),
+                (E::WeakKey("the passphrase is empty"), text("the passphrase is empty")),
+            ),
+            (
+                create(&at("weak"), StoreKey::Raw(&short)),
+                (
+                    E::WeakKey("a raw key has at least 32 random bytes"),
+                    text("a raw key has at least 32 random bytes"),
+                ),
+            ),
+            (changed(&file[..9]), damaged("it is too short")),
+            (changed(&file[..175]), damaged("it is too short")),
+            (flipped(20), damaged("the header's sum is wrong")),
+            (flipped(175), damaged("the header's sum is wrong")),
+            (changed(&with_header(&file, 11, 1)), damaged("the header has a value that none has")),
+            (changed(&file[..file.len() - 1]), damaged("it does not end where its header says")),
+            (flipped(176), damaged("the index does not open")),
+            (flipped(file.len() - 1), damaged("an entry is not what the index says")),
+            (open(&long, StoreKey::Raw(&raw(1))), damaged("the file is longer than any store")),
+            (
+                create(&at("broken"), StoreKey::MacKey(&Broken)),
+                (E::Key(silence()), silence().to_string()),
+            ),
+        ];
+        let table: Vec<_> = table
+            .iter()
+            .map(|(found, (expected, message))| (found.clone(), expected.clone(), message.as_str()))
+            .collect();
+        check_messages("FileStoreError", &table);
+
+        assert!(matches!(no_folder, E::Io { doing: "making the folder", .. }));
+        let cause = no_folder.source().expect("the system said why").to_string();
+        assert!(cause.starts_with("No such file or directory"), "{cause}");
+        // The file that is damaged is left as it is.
+        assert_eq!(fs::read(&path).expect("it can be read"), file);
+    }
 }
 
 /// Foreign causes are there for whoever walks them; what an error tells itself is not told twice.

@@ -1,7 +1,7 @@
 //! One file that is replaced as a whole, by one writer at a time.
 //!
 //! ```text
-//! open and lock  .NAME.lock            one writer, in this process or another
+//! lock           the folder            one writer, in this process or another
 //! read           NAME
 //! create         .NAME.new             0600, after removing what a killed writer left
 //! write, sync    .NAME.new
@@ -9,24 +9,30 @@
 //! sync           the folder
 //! ```
 //!
-//! Whoever reads sees the old file or the new one, without a lock. All names are looked up in a folder
-//! that was opened once, and no link is followed.
+//! Whoever reads sees the old file or the new one, without a lock. The folder is what is locked, because
+//! nobody can tidy it away while the store is in it. All names are looked up in a folder that was opened
+//! once, and no link is followed.
 
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::io::{self, Read as _, Write as _};
+use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
 use alloc::vec::Vec;
 
 use rustix::fs::{AtFlags, Mode, OFlags};
+use rustix::io::Errno;
 
 use super::FileStoreError;
 use crate::error::OtherError;
-use crate::keystore::fs_check::{self, FsReport};
+use crate::keystore::fs_check::{self, FsFinding, FsReport};
 
 /// The most bytes of a store's file.
 pub(super) const FILE_MAX: usize = 16 * 1024 * 1024;
+
+/// Mode 0600.
+const OWNER: Mode = Mode::RUSR.union(Mode::WUSR);
 
 #[derive(Debug)]
 pub(super) struct Disk {
@@ -39,23 +45,16 @@ pub(super) struct Disk {
 pub(super) struct Lock(File);
 
 impl Disk {
-    /// Opens the folder of `path` and checks it, and the file if it is there.
+    /// Opens the folder of `path` and checks it.
     pub(super) fn open(path: &Path) -> Result<Self, FileStoreError> {
-        let (Some(name), Some(dir_path)) = (path.file_name(), path.parent()) else {
-            return Err(failed("finding the file's name in its path")(
-                io::ErrorKind::InvalidFilename.into(),
-            ));
-        };
-        let dir_path = if dir_path.as_os_str().is_empty() { Path::new(".") } else { dir_path };
-        let mut findings = Vec::new();
-        fs_check::check_parents(dir_path, &mut findings);
-        FsReport::of(findings)?;
+        let (dir_path, name) = split(path)?;
+        check_way(dir_path)?;
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let dir = match rustix::fs::open(dir_path, flags, Mode::empty()) {
             Ok(dir) => File::from(dir),
-            Err(rustix::io::Errno::NOENT) => return Err(FileStoreError::NotFound),
+            Err(Errno::NOENT) => return Err(FileStoreError::NotFound),
             // A link, or no folder: the check tells which.
-            Err(rustix::io::Errno::LOOP | rustix::io::Errno::NOTDIR) => {
+            Err(Errno::LOOP | Errno::NOTDIR) => {
                 fs_check::check_private_dir(dir_path)?;
                 return Err(FileStoreError::NotFound);
             }
@@ -68,11 +67,17 @@ impl Disk {
 
     /// Makes the folder of `path` with mode 0700, if it is not there.
     pub(super) fn make_dir(path: &Path) -> Result<(), FileStoreError> {
-        let Some(dir) = path.parent().filter(|dir| !dir.as_os_str().is_empty()) else {
-            return Ok(());
-        };
+        let (dir, _) = split(path)?;
+        match check_way(dir) {
+            // Only the last folder is made, and the system says so.
+            Ok(()) | Err(FileStoreError::NotFound) => {}
+            Err(error) => return Err(error),
+        }
         match rustix::fs::mkdir(dir, Mode::RWXU) {
-            Ok(()) | Err(rustix::io::Errno::EXIST) => Ok(()),
+            // A umask can only take away, from the owner as well.
+            Ok(()) => rustix::fs::chmod(dir, Mode::RWXU)
+                .map_err(|error| failed("opening the folder to its owner")(error.into())),
+            Err(Errno::EXIST) => Ok(()),
             Err(error) => Err(failed("making the folder")(error.into())),
         }
     }
@@ -84,8 +89,7 @@ impl Disk {
     fn check_dir(&self) -> Result<(), FileStoreError> {
         let metadata = self.dir.metadata().map_err(failed("looking at the folder"))?;
         let mut findings = Vec::new();
-        let path = self.path.parent().filter(|dir| !dir.as_os_str().is_empty());
-        fs_check::judge_dir(path.unwrap_or(Path::new(".")), &metadata, &mut findings);
+        fs_check::judge_dir(split(&self.path)?.0, &metadata, &mut findings);
         Ok(FsReport::of(findings)?)
     }
 
@@ -97,7 +101,7 @@ impl Disk {
         let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::NONBLOCK;
         let file = match rustix::fs::openat(&self.dir, &self.name, flags, Mode::empty()) {
             Ok(file) => File::from(file),
-            Err(rustix::io::Errno::NOENT) => return Err(FileStoreError::NotFound),
+            Err(Errno::NOENT) => return Err(FileStoreError::NotFound),
             Err(error) => {
                 // A link, for instance: the check tells.
                 fs_check::check_private_file(&self.path)?;
@@ -124,55 +128,35 @@ impl Disk {
     pub(super) fn exists(&self) -> Result<bool, FileStoreError> {
         match rustix::fs::statat(&self.dir, &self.name, AtFlags::SYMLINK_NOFOLLOW) {
             Ok(_) => Ok(true),
-            Err(rustix::io::Errno::NOENT) => Ok(false),
+            Err(Errno::NOENT) => Ok(false),
             Err(error) => Err(failed("looking for the file")(error.into())),
         }
-    }
-
-    fn beside(&self, suffix: &str) -> OsString {
-        let mut name = OsString::from(".");
-        name.push(&self.name);
-        name.push(suffix);
-        name
     }
 
     /// Waits until nobody else writes.
     pub(super) fn lock(&self) -> Result<Lock, FileStoreError> {
         self.check_dir()?;
-        let name = self.beside(".lock");
-        loop {
-            fault::point("lock: open")?;
-            let flags = OFlags::RDWR | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-            let file = rustix::fs::openat(&self.dir, &name, flags, Mode::RUSR | Mode::WUSR)
-                .map_err(|error| failed("opening the lock")(error.into()))?;
-            let file = File::from(file);
-            fault::point("lock: wait")?;
-            while let Err(error) = file.lock() {
-                if error.kind() != io::ErrorKind::Interrupted {
-                    return Err(failed("waiting for the lock")(error));
-                }
-            }
-            // Somebody who tidied up may have removed the file that others wait for.
-            if self.is_still(&name, &file)? {
-                return Ok(Lock(file));
+        fault::point("lock: open")?;
+        // Opened once more, because a lock belongs to what was opened: threads wait for each other too.
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let dir = rustix::fs::openat(&self.dir, ".", flags, Mode::empty())
+            .map_err(|error| failed("opening the folder to lock it")(error.into()))?;
+        let dir = File::from(dir);
+        fault::point("lock: wait")?;
+        while let Err(error) = dir.lock() {
+            if error.kind() != io::ErrorKind::Interrupted {
+                return Err(failed("waiting for the lock")(error));
             }
         }
-    }
-
-    fn is_still(&self, name: &OsStr, file: &File) -> Result<bool, FileStoreError> {
-        let opened =
-            rustix::fs::fstat(file).map_err(|error| failed("looking at the lock")(error.into()))?;
-        match rustix::fs::statat(&self.dir, name, AtFlags::SYMLINK_NOFOLLOW) {
-            Ok(named) => Ok((named.st_dev, named.st_ino) == (opened.st_dev, opened.st_ino)),
-            Err(rustix::io::Errno::NOENT) => Ok(false),
-            Err(error) => Err(failed("looking for the lock")(error.into())),
-        }
+        Ok(Lock(dir))
     }
 
     /// Replaces the file by `bytes`. On an error the old file stands, or the new one does and it is not
     /// known whether a loss of power would undo it.
     pub(super) fn replace(&self, _held: &Lock, bytes: &[u8]) -> Result<(), FileStoreError> {
-        let name = self.beside(".new");
+        let mut name = OsString::from(".");
+        name.push(&self.name);
+        name.push(".new");
         let written = self.write_new(&name, bytes).and_then(|()| {
             fault::point("write: rename")?;
             rustix::fs::renameat(&self.dir, &name, &self.dir, &self.name)
@@ -190,14 +174,16 @@ impl Disk {
     fn write_new(&self, name: &OsStr, bytes: &[u8]) -> Result<(), FileStoreError> {
         fault::point("write: remove")?;
         match rustix::fs::unlinkat(&self.dir, name, AtFlags::empty()) {
-            Ok(()) | Err(rustix::io::Errno::NOENT) => {}
+            Ok(()) | Err(Errno::NOENT) => {}
             Err(error) => return Err(failed("removing what a killed writer left")(error.into())),
         }
         fault::point("write: create")?;
         let flags =
             OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let file = rustix::fs::openat(&self.dir, name, flags, Mode::RUSR | Mode::WUSR)
+        let file = rustix::fs::openat(&self.dir, name, flags, OWNER)
             .map_err(|error| failed("creating the new file")(error.into()))?;
+        rustix::fs::fchmod(&file, OWNER)
+            .map_err(|error| failed("opening the new file to its owner")(error.into()))?;
         let mut file = File::from(file);
         let (first, second) = bytes.split_at(bytes.len() / 2);
         file.write_all(first).map_err(failed("writing the new file"))?;
@@ -206,6 +192,30 @@ impl Disk {
         fault::point("write: sync")?;
         file.sync_all().map_err(failed("syncing the new file"))
     }
+}
+
+/// The folder and the name of a path; a path that ends as that of a folder has no name.
+fn split(path: &Path) -> Result<(&Path, &OsStr), FileStoreError> {
+    let bytes = path.as_os_str().as_bytes();
+    let is_folder = bytes.ends_with(b"/") || bytes.ends_with(b"/.");
+    match (path.parent(), path.file_name()) {
+        (Some(dir), Some(name)) if !is_folder => {
+            Ok((if dir.as_os_str().is_empty() { Path::new(".") } else { dir }, name))
+        }
+        _ => Err(failed("finding the file's name in its path")(
+            io::ErrorKind::InvalidFilename.into(),
+        )),
+    }
+}
+
+/// Checks the folders on the way to `dir`. If one is not there, nor is the store.
+fn check_way(dir: &Path) -> Result<(), FileStoreError> {
+    let mut findings = Vec::new();
+    fs_check::check_parents(dir, &mut findings);
+    if findings.iter().any(|finding| matches!(finding, FsFinding::Missing { .. })) {
+        return Err(FileStoreError::NotFound);
+    }
+    Ok(FsReport::of(findings)?)
 }
 
 impl Drop for Lock {
@@ -238,22 +248,28 @@ pub(super) mod fault {
     std::thread_local! {
         /// Steps until one fails; those after it fail as well, as if the process were gone.
         static LEFT: Cell<Option<u32>> = const { Cell::new(None) };
+        static FAILED: Cell<bool> = const { Cell::new(false) };
     }
 
     /// Lets the step number `left` from here and all after it fail.
     pub(in super::super) fn after(left: u32) {
         LEFT.set(Some(left));
+        FAILED.set(false);
     }
 
     /// Lets nothing fail; answers whether something did.
     pub(in super::super) fn clear() -> bool {
-        LEFT.replace(None) == Some(0)
+        LEFT.set(None);
+        FAILED.replace(false)
     }
 
     pub(super) fn point(step: &'static str) -> Result<(), FileStoreError> {
         match LEFT.get() {
             None => Ok(()),
-            Some(0) => Err(failed(step)(std::io::Error::other("injected"))),
+            Some(0) => {
+                FAILED.set(true);
+                Err(failed(step)(std::io::Error::other("injected")))
+            }
             Some(left) => {
                 LEFT.set(Some(left - 1));
                 Ok(())

@@ -19,6 +19,8 @@
 
 mod disk;
 mod format;
+#[cfg(test)]
+mod tests;
 
 use core::fmt;
 use std::path::Path;
@@ -227,7 +229,7 @@ impl FileStoreOptions {
             StoreKey::Passphrase(passphrase) if passphrase.expose_text().is_empty() => {
                 return Err(FileStoreError::WeakKey("the passphrase is empty"));
             }
-            StoreKey::Raw(raw) if raw.expose_bytes().len() < Tag::LEN => {
+            StoreKey::Raw(raw) if raw.expose().map_err(KeyError::from)?.len() < Tag::LEN => {
                 return Err(FileStoreError::WeakKey("a raw key has at least 32 random bytes"));
             }
             StoreKey::Passphrase(_) => Kdf::Passphrase(self.argon2.unwrap_or_default()),
@@ -293,10 +295,8 @@ impl FileKeyStore {
     /// [`FileStoreError::WeakKey`]; a failure of the store, after which the old key opens it or, if the
     /// folder could not be synced, the new one does.
     pub fn rekey(&self, key: StoreKey<'_>) -> Result<(), FileStoreError> {
-        let present =
-            self.with_unlocked(|unlocked| unlocked.last().map(|unlocked| unlocked.root.kdf));
         let mut options = self.options;
-        if let (None, Some(Kdf::Passphrase(argon2))) = (options.argon2, present) {
+        if let (None, Kdf::Passphrase(argon2)) = (options.argon2, self.load()?.0.root.kdf) {
             options.argon2 = Some(argon2);
         }
         // Argon2id is done before anybody has to wait.
@@ -307,7 +307,10 @@ impl FileKeyStore {
         let generation = next_generation(&header)?;
         let file = format::write(&content, root, header.store_id, generation, &keys)?;
         // Whichever file is there afterwards, this store can read it.
-        self.with_unlocked(|unlocked| unlocked.push(next));
+        self.with_unlocked(|unlocked| {
+            unlocked.retain(|unlocked| unlocked.root == header.root);
+            unlocked.push(next);
+        });
         self.disk.replace(&lock, &file)?;
         self.with_unlocked(|unlocked| unlocked.retain(|unlocked| unlocked.root == root));
         Ok(())
@@ -344,12 +347,21 @@ impl FileKeyStore {
 
     /// Reads and checks the file as it is now.
     fn load(&self) -> Result<(Header, Arc<Keys>, Content<SealedEntry>), FileStoreError> {
-        let file = self.disk.read()?;
-        let header = Header::parse(&file)?;
-        let keys = {
-            let unlocked = self.unlocked.read().unwrap_or_else(PoisonError::into_inner);
-            let fits = unlocked.iter().find(|unlocked| unlocked.root == header.root);
-            fits.map(|unlocked| Arc::clone(&unlocked.keys)).ok_or(FileStoreError::WrongKey)?
+        let mut before = None;
+        let (file, header, keys) = loop {
+            let file = self.disk.read()?;
+            let header = Header::parse(&file)?;
+            let keys = {
+                let unlocked = self.unlocked.read().unwrap_or_else(PoisonError::into_inner);
+                let fits = unlocked.iter().find(|unlocked| unlocked.root == header.root);
+                fits.map(|unlocked| Arc::clone(&unlocked.keys))
+            };
+            match keys {
+                Some(keys) => break (file, header, keys),
+                None if before == Some(header.root) => return Err(FileStoreError::WrongKey),
+                // This store may have been put under another key since the file was read.
+                None => before = Some(header.root),
+            }
         };
         let content = format::read(file, &header, &keys)?;
         Ok((header, keys, content))
