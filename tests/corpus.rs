@@ -202,7 +202,7 @@ fn every_error_of_a_file_has_a_seed() {
         "FileStoreError",
         variants("src/keystore/file/mod.rs", "FileStoreError"),
         // These are not about the bytes of a file.
-        &["NotFound", "AlreadyExists", "NotPrivate", "Io", "WeakKey", "Key"],
+        &["NotFound", "NotSynced", "AlreadyExists", "NotPrivate", "Io", "WeakKey", "Key"],
         &hit(errors.iter()),
     );
 

@@ -25,27 +25,28 @@ use hubward::keystore::{KeyKind, Protection};
 
 /// The table of stores.
 mod suite {
-    conformance!(memory, crate::memory::subject);
+    conformance!(memory keeps credentials, crate::memory::subject);
+    conformance!(memory_in_turn keeps credentials in turn, crate::memory::subject);
     #[cfg(feature = "mlock")]
-    conformance!(memory_locked, crate::memory::locked);
+    conformance!(memory_locked keeps credentials, crate::memory::locked);
 
     #[cfg(all(feature = "keystore-file", unix))]
-    conformance!(file_raw_key, crate::file::raw_key);
+    conformance!(file_raw_key keeps credentials, crate::file::raw_key);
     #[cfg(all(feature = "keystore-file", unix))]
-    conformance!(file_mac_key, crate::file::mac_key);
+    conformance!(file_mac_key keeps credentials, crate::file::mac_key);
     #[cfg(all(feature = "keystore-file", unix))]
-    conformance!(file_passphrase in turn, crate::file::passphrase);
+    conformance!(file_passphrase keeps credentials in turn, crate::file::passphrase);
     #[cfg(all(feature = "keystore-file", feature = "mlock", unix))]
-    conformance!(file_locked, crate::file::locked);
+    conformance!(file_locked keeps credentials, crate::file::locked);
 
     #[cfg(all(feature = "keystore-os", target_os = "linux"))]
-    conformance!(keyring_of_the_process, crate::keyring::of_the_process);
+    conformance!(keyring_of_the_process keeps keys, crate::keyring::of_the_process);
     #[cfg(all(feature = "keystore-os", target_os = "linux"))]
-    conformance!(keyring_of_the_session, crate::keyring::of_the_session);
+    conformance!(keyring_of_the_session keeps keys, crate::keyring::of_the_session);
     #[cfg(all(feature = "keystore-os", target_os = "linux"))]
-    conformance!(keyring_of_the_user, crate::keyring::of_the_user);
+    conformance!(keyring_of_the_user keeps keys, crate::keyring::of_the_user);
     #[cfg(all(feature = "keystore-os", feature = "mlock", target_os = "linux"))]
-    conformance!(keyring_locked, crate::keyring::locked);
+    conformance!(keyring_locked keeps keys, crate::keyring::locked);
 }
 
 /// The kinds of keys that this build keeps in memory.

@@ -65,14 +65,26 @@ fn main() -> ExitCode {
     if std::env::args().nth(1).is_some_and(|argument| argument == core_dumps::CHILD) {
         core_dumps::child();
     }
-    // As a harness takes them: options apart, these are parts of names.
-    let arguments = std::env::args().skip(1);
-    let (options, words): (Vec<_>, Vec<_>) = arguments.partition(|word| word.starts_with('-'));
+    // As a harness takes them: parts of names, and options, most of which mean nothing here.
+    let mut words = Vec::new();
+    let mut list = false;
+    let mut arguments = std::env::args().skip(1);
+    while let Some(argument) = arguments.next() {
+        match &*argument {
+            "--list" => list = true,
+            // What follows is its value.
+            "--test-threads" | "--format" | "--color" | "--logfile" | "-Z" => {
+                drop(arguments.next())
+            }
+            option if option.starts_with('-') => {}
+            _ => words.push(argument),
+        }
+    }
     let chosen: Vec<_> = CASES
         .iter()
         .filter(|(name, _)| words.is_empty() || words.iter().any(|word| name.contains(word)))
         .collect();
-    if options.iter().any(|option| option == "--list") {
+    if list {
         chosen.iter().for_each(|(name, _)| println!("{name}: test"));
         return ExitCode::SUCCESS;
     }

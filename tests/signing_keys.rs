@@ -429,6 +429,8 @@ fn rsa_keys_need_a_library_that_signs() {
             "this store or build does not support RSA: turn on the feature `aws-lc-rs` or `ring`"
         );
     }
+    // A public key is none, whatever the build.
+    assert_eq!(pkcs8(&made.spki).unwrap_err(), KeyError::InvalidPrivateKey);
 }
 
 // What is no key, or none that is supported.
@@ -603,11 +605,13 @@ fn keys_are_used_by_several_threads_and_shown_by_none() {
 fn keys_move_into_locked_pages() {
     use hubward::secret::LockPolicy;
 
-    #[cfg_attr(not(any(feature = "aws-lc-rs", feature = "ring")), expect(unused_mut))]
-    let mut keys: Vec<_> =
-        CURVES.iter().map(|(_, kind, _)| SoftwareSigningKey::generate(*kind).unwrap()).collect();
-    #[cfg(any(feature = "aws-lc-rs", feature = "ring"))]
-    keys.push(pkcs8(&openssl::rsa(4096).pkcs8).unwrap());
+    let made = CURVES.iter().map(|(_, kind, _)| SoftwareSigningKey::generate(*kind));
+    let read = pkcs8(&openssl::rsa(4096).pkcs8);
+    let keys: Vec<_> = if cfg!(any(feature = "aws-lc-rs", feature = "ring")) {
+        made.chain([read]).map(Result::unwrap).collect()
+    } else {
+        made.map(Result::unwrap).collect()
+    };
     for key in keys {
         let (spki, algorithms) = (key.public_key().to_vec(), key.algorithms().to_vec());
         let kind = key.kind();

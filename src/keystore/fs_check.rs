@@ -36,7 +36,7 @@ use thiserror::Error;
 ///
 /// All that is wrong, each with the command that mends it.
 pub fn check_private_file(path: impl AsRef<Path>) -> Result<(), FsReport> {
-    let path = path.as_ref();
+    let path = &named(path.as_ref());
     let mut findings = Vec::new();
     look(path, &mut findings, judge_file);
     check_parents(path, &mut findings);
@@ -50,11 +50,16 @@ pub fn check_private_file(path: impl AsRef<Path>) -> Result<(), FsReport> {
 ///
 /// All that is wrong, each with the command that mends it.
 pub fn check_private_dir(path: impl AsRef<Path>) -> Result<(), FsReport> {
-    let path = path.as_ref();
+    let path = &named(path.as_ref());
     let mut findings = Vec::new();
     look(path, &mut findings, judge_dir);
     check_parents(path, &mut findings);
     FsReport::of(findings)
+}
+
+/// The path without `/` or `/.` at its end, which would have the system follow a link.
+fn named(path: &Path) -> PathBuf {
+    path.components().collect()
 }
 
 fn look(

@@ -141,7 +141,7 @@ impl PreparedMac {
         let Prepared { inner, outer, end, at, spills: _, absorbed } = self.0.get()?;
         let (mut inner, mut outer) = (*inner, *outer);
         let rest = end.as_flattened().iter().take(*at);
-        absorb_end(&mut inner, *absorbed, at + suffix.len(), rest.chain(suffix));
+        absorb_end(&mut inner, *absorbed, (at + suffix.len()) as u64, rest.chain(suffix));
         finish_outer(&mut outer, &inner);
         Ok(Tag::from_bytes(to_bytes(&outer)))
     }
@@ -182,13 +182,23 @@ pub(super) fn mac(key: &[u8], parts: &[&[u8]]) -> Result<Tag, KeyError> {
     Ok(tag)
 }
 
+/// [`mac`] into its place.
+#[cfg(all(feature = "keystore-file", unix))]
+pub(super) fn mac_into(
+    key: &[u8],
+    parts: &[&[u8]],
+    tag: &mut [u8; Tag::LEN],
+) -> Result<(), KeyError> {
+    hmac_sha256(key, parts, tag).ok_or(BROKEN)
+}
+
 /// [`mac`] into its place. `None`, and nothing of use written,
 /// only if this file is wrong.
 pub(super) fn hmac_sha256(key: &[u8], parts: &[&[u8]], tag: &mut [u8; Tag::LEN]) -> Option<()> {
     let mut states = Zeroizing::new([INITIAL; 2]);
     let [inner, outer] = &mut *states;
     absorb_key(key, inner, outer)?;
-    let len = parts.iter().map(|part| part.len()).sum();
+    let len = parts.iter().map(|part| part.len() as u64).sum();
     absorb_end(inner, BLOCK as u64, len, parts.iter().copied().flatten());
     finish_outer(outer, inner);
     write_bytes(outer, tag);
@@ -213,19 +223,14 @@ fn absorb_key(key: &[u8], inner: &mut State, outer: &mut State) -> Option<()> {
 
 /// The last `len` bytes of a message, behind `absorbed` bytes in whole blocks, and the padding
 /// (FIPS 180-4 section 5.1.1).
-fn absorb_end<'a>(
-    state: &mut State,
-    absorbed: u64,
-    len: usize,
-    bytes: impl Iterator<Item = &'a u8>,
-) {
-    let unpadded = len % BLOCK + 1 + LENGTH;
-    let zeroes = unpadded.next_multiple_of(BLOCK) - unpadded;
+fn absorb_end<'a>(state: &mut State, absorbed: u64, len: u64, bytes: impl Iterator<Item = &'a u8>) {
+    let unpadded = len % BLOCK as u64 + 1 + LENGTH as u64;
+    let zeroes = unpadded.next_multiple_of(BLOCK as u64) - unpadded;
     let mut message = bytes
         .copied()
         .chain([0x80])
-        .chain(core::iter::repeat_n(0, zeroes))
-        .chain(bit_length(absorbed + len as u64));
+        .chain((0..zeroes).map(|_| 0))
+        .chain(bit_length(absorbed.wrapping_add(len)));
     while let Some(first) = message.next() {
         let mut block = [first; BLOCK];
         block.iter_mut().skip(1).zip(&mut message).for_each(|(slot, byte)| *slot = byte);

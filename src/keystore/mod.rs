@@ -289,8 +289,8 @@ pub enum KeyError {
          and without spaces"
     )]
     NotBase64,
-    /// More bytes than any key of the service has.
-    #[error("the key has more than {max} bytes", max = SecretBytes::MAX_LEN)]
+    /// More bytes than any key of its kind has: 256 for a symmetric one.
+    #[error("the key has more bytes than any of its kind: at most {max} for a symmetric one", max = SecretBytes::MAX_LEN)]
     TooLong,
     /// The bytes are not a private key, or one with parts that do not belong together.
     #[error(

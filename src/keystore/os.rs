@@ -54,7 +54,9 @@ impl Keyring {
 /// Keys in a keyring of the kernel.
 ///
 /// A key is of the type `user`, and its description is `hubward:NAMESPACE:NAME`. A handle holds a copy in
-/// the memory of this process.
+/// the memory of this process. To reach the keyring of a user from a session that has no link to it, each
+/// thread that uses the store gets one in a keyring of its own, for as long as it runs. Deleting a key takes
+/// it out of this keyring; what else links to it keeps it.
 ///
 /// The kernel has no way to add a key only if there is none: of two *processes* that create or import a
 /// key of one name at the same moment, both may think that they did, and the later one's key stands. Nor
@@ -275,11 +277,16 @@ impl KeyStoreAdmin for OsKeyStore {
     }
 
     fn list(&self) -> Result<Vec<KeyInfo>, KeyError> {
-        let keys = self.keys()?.into_iter();
-        keys.map(|(name, key)| {
-            Ok(KeyInfo::new(name, self.read(key)?.kind(), Protection::OperatingSystem))
-        })
-        .collect()
+        let mut list = Vec::new();
+        for (name, key) in self.keys()? {
+            match self.read(key) {
+                Ok(key) => list.push(KeyInfo::new(name, key.kind(), Protection::OperatingSystem)),
+                // It expired or was deleted since the names were read.
+                Err(KeyError::NotFound) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(list)
     }
 }
 

@@ -106,7 +106,7 @@ pub enum Outcome {
 }
 
 /// The new credential, for a trial.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Candidate {
     key: CandidateKey,
     certificates: Vec<CertificateDer<'static>>,
@@ -117,6 +117,17 @@ pub struct Candidate {
 enum CandidateKey {
     Mac(Arc<dyn MacKey>),
     Signing(Arc<dyn SigningKey>),
+}
+
+/// Without the fingerprint, by which a guessed key could be told.
+impl fmt::Debug for Candidate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { key, certificates, fingerprint: _ } = self;
+        f.debug_struct("Candidate")
+            .field("key", key)
+            .field("certificates", certificates)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Candidate {
@@ -314,8 +325,9 @@ impl<'a> Rotation<'a> {
     ///
     /// # Errors
     ///
-    /// [`RotationError::Superseded`]; [`RotationError::NotInProgress`]; a failure of the store, after which
-    /// [`Rotation::resume`] goes on.
+    /// [`RotationError::Superseded`]; [`RotationError::NotInProgress`], [`RotationError::NotProved`] and
+    /// [`RotationError::AlreadyCommitted`] if somebody else took steps of the same change meanwhile; a
+    /// failure of the store. After any of them [`Rotation::resume`] goes on.
     pub fn finish(
         self,
         try_out: impl FnOnce(&Candidate) -> Proof,
@@ -364,11 +376,9 @@ impl<'a> Rotation<'a> {
         work: impl FnOnce(&mut dyn Records, &mut Journal) -> Result<T, RotationError>,
     ) -> Result<T, RotationError> {
         let name = &self.name;
-        let mut superseded = false;
         let done = self.step(|records| {
             let mut journal = Journal::read(records, name)?.ok_or(RotationError::NotInProgress)?;
             if !journal.fits(records, name)? {
-                superseded = true;
                 self.clear(records)?;
                 return Ok(None);
             }

@@ -1,8 +1,8 @@
 //! Private keys in memory.
 //!
 //! ECDSA is RustCrypto's, with nonces by RFC 6979; RSA is that of `aws-lc-rs` or `ring`. What they
-//! leave behind in registers and freed memory is theirs; of the stack, the part that the signing of an
-//! ECDSA key used is overwritten afterwards.
+//! leave behind in registers and freed memory is theirs; of the stack, the part that an ECDSA key was used
+//! on is overwritten afterwards.
 
 use core::fmt;
 
@@ -88,8 +88,8 @@ impl SoftwareSigningKey {
     pub(super) fn from_bytes(key: Arc<KeyBytes>, protection: Protection) -> Result<Self, KeyError> {
         let bytes = key.expose()?;
         let spki = match key.kind() {
-            KeyKind::EcdsaP256 => p256_key::public_key(bytes),
-            KeyKind::EcdsaP384 => p384_key::public_key(bytes),
+            KeyKind::EcdsaP256 => overwriting_stack(|| p256_key::public_key(bytes)),
+            KeyKind::EcdsaP384 => overwriting_stack(|| p384_key::public_key(bytes)),
             KeyKind::Rsa => rsa_key::public_key(bytes),
             KeyKind::Symmetric => Err(KeyError::WrongKind { found: Some(KeyKind::Symmetric) }),
         };
@@ -181,7 +181,7 @@ pub(super) fn generate(memory: Memory, kind: KeyKind) -> Result<KeyBytes, KeyErr
         // FIPS 186-5 appendix A.2.2, by rejection: one in four thousand million is refused.
         loop {
             fill_random(bytes)?;
-            if is_scalar(bytes) {
+            if overwriting_stack(|| is_scalar(bytes)) {
                 return Ok(());
             }
         }
@@ -193,6 +193,10 @@ const EC_PUBLIC_KEY: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10
 const RSA_ENCRYPTION: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.1");
 
 pub(super) fn parse(memory: Memory, der: &PrivateKeyDer<'_>) -> Result<KeyBytes, KeyError> {
+    overwriting_stack(|| read(memory, der))
+}
+
+fn read(memory: Memory, der: &PrivateKeyDer<'_>) -> Result<KeyBytes, KeyError> {
     // The errors of the parsers are dropped: they may quote what they parse.
     match der {
         PrivateKeyDer::Pkcs8(der) => {
@@ -347,10 +351,21 @@ mod rsa_key {
             .map_err(|_| KeyError::InvalidPrivateKey)
     }
 
+    /// Bytes of the modulus.
+    fn modulus_len(key: &RsaKeyPair) -> usize {
+        #[cfg(feature = "aws-lc-rs")]
+        return key.public_modulus_len();
+        #[cfg(not(feature = "aws-lc-rs"))]
+        key.public().modulus_len()
+    }
+
     pub(super) fn parse(memory: Memory, der: &[u8]) -> Result<KeyBytes, KeyError> {
         // The libraries differ in what they let follow.
         AnyRef::from_der(der).map_err(|_| KeyError::InvalidPrivateKey)?;
-        read(der)?;
+        // `ring` reads no larger ones, and a store keeps none.
+        if modulus_len(&read(der)?) > 4096 / 8 {
+            return Err(KeyError::UnsupportedAlgorithm("RSA keys with more than 4096 bits"));
+        }
         KeyBytes::copy_from(memory, KeyKind::Rsa, der)
     }
 
@@ -384,11 +399,7 @@ mod rsa_key {
             _ => return Err(KeyError::UnsupportedAlgorithm("this algorithm with this key")),
         };
         let key = read(der)?;
-        #[cfg(feature = "aws-lc-rs")]
-        let len = key.public_modulus_len();
-        #[cfg(not(feature = "aws-lc-rs"))]
-        let len = key.public().modulus_len();
-        let mut signature = vec![0; len];
+        let mut signature = vec![0; modulus_len(&key)];
         key.sign(encoding, &SystemRandom::new(), message, &mut signature).map_err(|_| {
             KeyError::Other(OtherError::from_static("the library for RSA could not sign"))
         })?;

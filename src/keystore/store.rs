@@ -148,7 +148,8 @@ pub trait KeyStoreAdmin: KeyStore {
     /// [`KeyError::UnsupportedAlgorithm`]; a failure of the store.
     fn import(&self, name: &KeyName, key: NewKey<'_>) -> Result<(), KeyError>;
 
-    /// Replaces a key by another of its kind. Handles of the old one go on with it.
+    /// Replaces a key by another of its kind. Handles of the old one go on with it, and a
+    /// [change](super::rotation) of it that is in progress is superseded.
     ///
     /// # Errors
     ///
@@ -159,15 +160,17 @@ pub trait KeyStoreAdmin: KeyStore {
     ///
     /// # Errors
     ///
-    /// [`KeyError::NotFound`] if either is not there; a failure of the store.
+    /// [`KeyError::NotFound`] if either is not there; [`KeyError::Refused`] if a
+    /// [change](super::rotation) of `a` is not yet finished, or by a store that cannot do it at once; a
+    /// failure of the store.
     fn swap(&self, a: &KeyName, b: &KeyName) -> Result<(), KeyError>;
 
-    /// Deletes a key, and the certificates that are kept under its name.
+    /// Deletes a key, the certificates that are kept under its name, and a
+    /// [change](super::rotation) of it that is in progress, with its new key.
     ///
     /// # Errors
     ///
-    /// [`KeyError::NotFound`]; [`KeyError::Refused`] while a change of that credential is in progress;
-    /// a failure of the store.
+    /// [`KeyError::NotFound`]; a failure of the store.
     fn delete(&self, name: &KeyName) -> Result<(), KeyError>;
 
     /// What the store has, in the order of the names.
@@ -215,7 +218,8 @@ pub trait CredentialStore: KeyStoreAdmin {
     /// Shows `work` the store as it is and makes all the changes of `work` at once; none of them if
     /// `work` fails or the store does. Nobody else writes meanwhile.
     ///
-    /// `work` must not call the store, only what it is given.
+    /// `work` is called once at most, and must not call the store, only what it is given. A store that keeps
+    /// a file may fail once the changes are in place: see its documentation.
     ///
     /// # Errors
     ///

@@ -17,7 +17,7 @@ use crate::secret::{Memory, SecretArray};
 #[cfg(feature = "mlock")]
 use crate::secret::LockPolicy;
 
-/// The longest credential: an RSA key with 4096 bits in PEM has less than 3300 bytes.
+/// Room for the longest credential: an RSA key with 4096 bits in PEM has less than 3300 bytes.
 const FILE_MAX: usize = 4096;
 
 /// A read-only store over the credentials of a service: `LoadCredential=`, `SetCredential=` and their

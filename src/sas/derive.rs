@@ -6,6 +6,12 @@ use crate::identity::RegistrationId;
 use crate::keystore::{KeyError, SymmetricKey};
 use crate::secret::{REDACTED, SecretBytes};
 
+#[cfg(feature = "mlock")]
+use {
+    crate::keystore::MacKey,
+    crate::secret::{LockOutcome, LockPolicy},
+};
+
 /// The key of a DPS enrollment group, from which the key of each of its devices is derived.
 ///
 /// It cannot sign, that is, it is no [`MacKey`](crate::MacKey): a group key on a device would let whoever opens one device impersonate them all.
@@ -65,6 +71,23 @@ impl GroupKey {
     /// As [`SymmetricKey::from_secret`].
     pub fn from_secret(bytes: SecretBytes) -> Result<Self, KeyError> {
         SymmetricKey::from_secret(bytes).map(Self)
+    }
+
+    /// [`GroupKey::from_base64`] into locked pages, so that the key is never in any other memory. The keys
+    /// that are derived from it go there too.
+    ///
+    /// # Errors
+    ///
+    /// As [`SymmetricKey::from_base64_locked`].
+    #[cfg(feature = "mlock")]
+    pub fn from_base64_locked(text: &str, policy: LockPolicy) -> Result<Self, KeyError> {
+        SymmetricKey::from_base64_locked(text, policy).map(Self)
+    }
+
+    /// How the memory of the key is protected; `None` if it is not in locked pages and was not meant to be.
+    #[cfg(feature = "mlock")]
+    pub fn lock_outcome(&self) -> Option<LockOutcome> {
+        MacKey::lock_outcome(&self.0)
     }
 
     /// The key of one device: HMAC-SHA256, under the group key, over the registration ID exactly as

@@ -373,13 +373,13 @@ impl<K: MacKey> SasSigner<K> {
         Ok(needed)
     }
 
-    /// How the memory of the prepared state is protected; `None` if the key is not in locked pages, or
-    /// has no such state and is asked for each token.
+    /// How the memory of the prepared state is protected, or that of the key, if it has no such state and is
+    /// asked for each token; `None` if the key is not in locked pages.
     #[cfg(feature = "mlock")]
-    pub const fn lock_outcome(&self) -> Option<LockOutcome> {
+    pub fn lock_outcome(&self) -> Option<LockOutcome> {
         match &self.key {
             Key::Prepared(prepared) => prepared.lock_outcome(),
-            Key::Handle(_) => None,
+            Key::Handle(key) => key.lock_outcome(),
         }
     }
 

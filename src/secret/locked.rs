@@ -44,6 +44,8 @@ impl<T: Default + Zeroize> Page<T> {
     /// outcome.
     pub(super) fn new() -> Option<Self> {
         // What a fork wiped is never dropped as a `T`, and every `T` fits in front of the second guard.
+        // Who holds a `&T` while the process is forked reads zeroes in the child, so all zeroes must be a `T`
+        // as well: the two kinds that there are, bytes with their length and words of hash states, are such.
         const { assert!(!core::mem::needs_drop::<T>()) };
         const { assert!(align_of::<Slot<T>>() <= 4096) };
 

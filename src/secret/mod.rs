@@ -21,7 +21,7 @@
 //! * **Registers, and stack slots that a compiler spills to**, are out of reach of safe Rust. What this
 //!   crate computes with a key in place is tested to leave nothing on the stack when it is optimised;
 //!   what a compiler of the future does is not known.
-//! * **Swap**, for what is not in locked pages.
+//! * **Swap**, for what is not in locked pages, as the memory that Argon2id works in.
 //! * **Hibernation** writes all memory to the disk, locked pages included; so does a snapshot of a
 //!   virtual machine.
 //! * **Core dumps and debuggers**, for what is not in locked pages. The kernel lets who may trace a
@@ -72,7 +72,7 @@ pub(crate) fn constant_time_eq(a: &[u8], b: &[u8]) -> bool {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum LockPolicy {
-    /// All that [`LockOutcome`] names, or an error.
+    /// All that [`LockOutcome`] names, or an error: Linux and Android only, for no other system gives all.
     Require,
     /// As much of it as the system gives; what it gave can be read from the [`LockOutcome`].
     Prefer,
@@ -256,9 +256,19 @@ impl SecretBytes {
     }
 
     /// The bytes themselves. None in a forked child, if the secret is in locked pages: what computes
-    /// with a key tells that by an error.
+    /// with a key tells that by an error, and what is written outside this crate uses
+    /// [`SecretBytes::try_expose_bytes`].
     pub fn expose_bytes(&self) -> &[u8] {
         self.expose().unwrap_or_default()
+    }
+
+    /// The bytes themselves, for whoever computes with them.
+    ///
+    /// # Errors
+    ///
+    /// [`SecretError::WipedByFork`] in a forked child, if the secret is in locked pages.
+    pub fn try_expose_bytes(&self) -> Result<&[u8], SecretError> {
+        self.expose()
     }
 
     /// The bytes themselves, or that a fork wiped them.

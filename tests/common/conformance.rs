@@ -1,9 +1,9 @@
 //! What every store of keys does, whatever it keeps them in.
 //!
-//! A store joins with one line, `conformance!(name, subject)`, where `subject` makes a [`Subject`], or
-//! `None` where the machine has no such store. Each case is then a test of its own, on a store of its
-//! own. With `conformance!(name in turn, subject)` all cases are one test on one store, for those that
-//! are slow to open.
+//! A store joins with one line, `conformance!(name keeps keys, subject)`, where `subject` makes a
+//! [`Subject`], or `None` where the machine has no such store; one that is a [`CredentialStore`]
+//! `keeps credentials`. Each case is then a test of its own, on a store of its own. For stores that are
+//! slow to open, `in turn` behind either makes all cases one test on one store.
 //!
 //! Keys are told by what they answer: none is read back. The program that includes this has a module
 //! `openssl` as well, which judges what private keys sign.
@@ -41,7 +41,7 @@ pub(crate) struct Subject {
 /// A store by the most that it does.
 pub(crate) enum Store {
     #[cfg_attr(
-        not(feature = "keystore-os"),
+        not(all(feature = "keystore-os", target_os = "linux")),
         expect(dead_code, reason = "no such store in this build")
     )]
     Keys(Box<dyn KeyStoreAdmin>),
@@ -65,18 +65,25 @@ pub(crate) struct Abilities {
     pub(crate) protection: Protection,
 }
 
-/// Runs every case over a store: `conformance!(name, subject)`.
+/// Runs every case over a store, as the documentation of this module says.
 macro_rules! conformance {
-    ($store:ident, $subject:path) => {
-        for_each_case! { each_alone! $store, $subject }
+    ($store:ident keeps keys, $subject:path) => {
+        key_cases! { each_alone! { $store, $subject } }
     };
-    ($store:ident in turn, $subject:path) => {
-        for_each_case! { in_turn! $store, $subject }
+    ($store:ident keeps keys in turn, $subject:path) => {
+        key_cases! { in_turn! { $store, $subject } }
+    };
+    ($store:ident keeps credentials, $subject:path) => {
+        credential_cases! { each_alone! { $store, $subject } }
+    };
+    ($store:ident keeps credentials in turn, $subject:path) => {
+        credential_cases! { in_turn! { $store, $subject } }
     };
 }
 
-macro_rules! for_each_case {
-    ($run:ident! $store:ident, $subject:path) => {
+/// The cases for every store, and more of them.
+macro_rules! key_cases {
+    ($run:ident! { $store:ident, $subject:path } $($more:ident)*) => {
         $run! { $store, $subject;
             create_makes_a_key_unless_there_is_one
             keys_that_are_made_differ
@@ -106,6 +113,15 @@ macro_rules! for_each_case {
             pointers_and_policies_hand_out_the_same
             signers_make_the_same_tokens
             nothing_shows_a_key
+            $($more)*
+        }
+    };
+}
+
+/// The cases for stores of credentials.
+macro_rules! credential_cases {
+    ($run:ident! { $store:ident, $subject:path }) => {
+        key_cases! { $run! { $store, $subject }
             transactions_are_all_or_nothing
             transactions_that_panic_change_nothing
             transactions_see_what_they_did
@@ -154,14 +170,20 @@ impl Subject {
     }
 
     /// A store that is in some place and too slow to be opened again and again.
-    #[cfg_attr(not(feature = "keystore-file"), expect(dead_code, reason = "no other is that slow"))]
+    #[cfg_attr(
+        not(all(feature = "keystore-file", unix)),
+        expect(dead_code, reason = "no such store in this build")
+    )]
     pub(crate) fn slow(abilities: Abilities, store: Store, place: impl Any) -> Self {
         Self { store, abilities, open: None, _place: Some(Box::new(place)) }
     }
 
     /// A store that can be opened again, by what can own the place that it is in.
     #[cfg_attr(
-        not(any(feature = "keystore-file", feature = "keystore-os")),
+        not(any(
+            all(feature = "keystore-file", unix),
+            all(feature = "keystore-os", target_os = "linux")
+        )),
         expect(dead_code, reason = "no such store in this build")
     )]
     pub(crate) fn lasting(
@@ -174,6 +196,10 @@ impl Subject {
 
     pub(crate) fn keys(&self) -> &dyn KeyStoreAdmin {
         self.store.keys()
+    }
+
+    fn credentials(&self) -> &dyn CredentialStore {
+        self.store.credentials().expect("the table says that it keeps credentials")
     }
 
     /// Deletes all keys.
@@ -1253,7 +1279,7 @@ fn change_all(records: &mut dyn Records) -> Result<(), KeyError> {
 }
 
 pub(crate) fn transactions_are_all_or_nothing(subject: &mut Subject) {
-    let Some(store) = subject.store.credentials() else { return };
+    let store = subject.credentials();
     fill(store);
     let look = |store: &dyn CredentialStore| {
         transact(store, |records| {
@@ -1294,7 +1320,7 @@ pub(crate) fn transactions_are_all_or_nothing(subject: &mut Subject) {
 }
 
 pub(crate) fn transactions_that_panic_change_nothing(subject: &mut Subject) {
-    let Some(store) = subject.store.credentials() else { return };
+    let store = subject.credentials();
     fill(store);
     let before = transact(store, |records| everything(records, &name("full")));
     let result = catch_unwind(AssertUnwindSafe(|| {
@@ -1313,7 +1339,7 @@ pub(crate) fn transactions_that_panic_change_nothing(subject: &mut Subject) {
 }
 
 pub(crate) fn transactions_see_what_they_did(subject: &mut Subject) {
-    let Some(store) = subject.store.credentials() else { return };
+    let store = subject.credentials();
     fill(store);
     let full = name("full");
     let work = transact(store, |records| {
@@ -1352,7 +1378,7 @@ pub(crate) fn transactions_see_what_they_did(subject: &mut Subject) {
 }
 
 pub(crate) fn transactions_follow_one_another(subject: &mut Subject) {
-    let Some(store) = subject.store.credentials() else { return };
+    let store = subject.credentials();
     const ROUNDS: usize = 3;
     let name = name("counter");
     let count = |content: &Option<Vec<u8>>| content.as_ref().map_or(0, Vec::len);
@@ -1374,7 +1400,7 @@ pub(crate) fn transactions_follow_one_another(subject: &mut Subject) {
 }
 
 pub(crate) fn slots_are_apart(subject: &mut Subject) {
-    let Some(store) = subject.store.credentials() else { return };
+    let store = subject.credentials();
     let (only_staged, full) = (name("only-staged"), name("full"));
     fill(store);
     transact(store, |records| {
@@ -1403,7 +1429,7 @@ pub(crate) fn slots_are_apart(subject: &mut Subject) {
         assert_eq!(names(store), ["full"]);
         assert!(has(store, "full", 1));
     });
-    let store = subject.store.credentials().unwrap();
+    let store = subject.credentials();
     transact(store, |records| {
         assert_eq!(tag(&*records.mac_key(Slot::Staged, &full)?), tag(&key(2)));
         assert_eq!(tag(&*records.mac_key(Slot::Staged, missing)?), tag(&key(8)));
@@ -1413,7 +1439,7 @@ pub(crate) fn slots_are_apart(subject: &mut Subject) {
 }
 
 pub(crate) fn certificates_are_kept_with_their_key(subject: &mut Subject) {
-    let Some(store) = subject.store.credentials() else { return };
+    let store = subject.credentials();
     let name = name("hub.primary");
     let chains = [chain(&[900, 1100, 700]), chain(&[1]), chain(&[0, 5]), Vec::new()];
     assert_eq!(store.certificates(&name), Ok(Vec::new()));
@@ -1445,10 +1471,8 @@ pub(crate) fn certificates_are_kept_with_their_key(subject: &mut Subject) {
 }
 
 pub(crate) fn certificates_move_with_their_key(subject: &mut Subject) {
-    let Some(store) = subject.store.credentials() else { return };
-    if !subject.abilities.swaps {
-        return;
-    }
+    let store = subject.credentials();
+    assert!(subject.abilities.swaps, "what does several things at once can swap");
     let names = ["a", "b", "c"].map(name);
     for (number, text) in (1..).zip(["a", "b", "c"]) {
         import(store, text, number);
@@ -1469,7 +1493,7 @@ pub(crate) fn certificates_move_with_their_key(subject: &mut Subject) {
 }
 
 pub(crate) fn certificates_go_with_their_key(subject: &mut Subject) {
-    let Some(store) = subject.store.credentials() else { return };
+    let store = subject.credentials();
     fill(store);
     let full = name("full");
     import(store, "other", 5);
@@ -1494,7 +1518,7 @@ pub(crate) fn certificates_go_with_their_key(subject: &mut Subject) {
 }
 
 pub(crate) fn records_have_a_bound(subject: &mut Subject) {
-    let Some(store) = subject.store.credentials() else { return };
+    let store = subject.credentials();
     import(store, "full", 1);
     let full = name("full");
     let most = vec![0xa5; 64 * 1024];

@@ -83,6 +83,17 @@ fn paths_of_folders_are_refused() {
     }
 }
 
+/// What another store writes and removes without asking.
+#[test]
+fn names_of_new_files_are_refused() {
+    for path in [".keys.new", "dir/.keys.new", ".new"] {
+        in_folder("paths::refuse_path", OsStr::new(path));
+    }
+    for path in ["keys.new", ".keys.newer"] {
+        in_folder("paths::use_path", OsStr::new(path));
+    }
+}
+
 /// Names beside which there is no room for that of the new file.
 #[test]
 fn names_that_are_too_long_are_refused() {

@@ -2,7 +2,7 @@
 
 use hubward::SymmetricKey;
 use hubward::keystore::{
-    KeyError, KeyKind, KeyName, KeyStore, KeyStoreAdmin, MemoryKeyStore, NewKey,
+    KeyError, KeyKind, KeyName, KeyStore, KeyStoreAdmin, MacKey as _, MemoryKeyStore, NewKey,
 };
 
 use crate::ABILITIES;
@@ -38,6 +38,20 @@ fn each_store_has_its_own_keys_and_they_outlive_it() {
     assert_eq!(handle.hmac_sha256(&[b"message"]), tag);
     assert_eq!(prepared.finish(b"age"), tag);
     assert_ne!(STORE.mac_key(&name).unwrap().hmac_sha256(&[b"message"]), tag);
+}
+
+#[test]
+fn keys_of_every_length_are_kept() {
+    let store = MemoryKeyStore::new();
+    for len in 1..=SymmetricKey::MAX_LEN {
+        let bytes: Vec<u8> = (1..=u8::MAX).cycle().skip(len).take(len).collect();
+        let key = SymmetricKey::from_bytes(&bytes).unwrap();
+        let name = KeyName::new(&format!("key-{len}")).unwrap();
+        store.import(&name, NewKey::Symmetric(&key)).unwrap();
+        let found = store.mac_key(&name).unwrap();
+        assert_eq!(found.hmac_sha256(&[b"message"]), key.hmac_sha256(&[b"message"]), "{len}");
+    }
+    assert_eq!(store.list().unwrap().len(), SymmetricKey::MAX_LEN);
 }
 
 /// Without the feature for them, private keys are refused in words that name it.

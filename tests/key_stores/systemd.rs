@@ -422,6 +422,24 @@ fn what_is_no_file_is_refused() {
 }
 
 #[test]
+fn what_belongs_to_another_user_is_refused() {
+    // SAFETY: it only answers.
+    let user = unsafe { libc::geteuid() };
+    let folder = Folder::new();
+    folder.put("key", STANDARD.encode(KEY).as_bytes());
+    let owner = 65_533;
+    if std::os::unix::fs::chown(folder.path("key"), Some(owner), None).is_err() {
+        // Past the harness, which keeps the output of tests that pass.
+        let text = "SKIPPED: only root can give a file away\n";
+        std::io::stderr().write_all(text.as_bytes()).unwrap();
+        return;
+    }
+    let report = refusal(&folder, "key");
+    let path = folder.path("key");
+    assert_eq!(report.findings(), [FsFinding::ForeignOwner { path, owner, user }]);
+}
+
+#[test]
 fn a_folder_that_others_write_to_is_refused() {
     let folder = Folder::new();
     folder.put("key", STANDARD.encode(KEY).as_bytes());

@@ -749,14 +749,15 @@ fn errors_of_keys_say_what_is_wrong() {
     let changing = "a change of this credential is in progress: finish it first";
     let locked = locked();
     let (required, actual) = (Protection::Sealed, Protection::Passphrase);
+    let too_long = "the key has more bytes than any of its kind: at most 256 for a symmetric one";
     #[cfg_attr(not(feature = "mlock"), expect(unused_mut, reason = "there is one more"))]
     let mut table = vec![
         (key(""), K::Empty, "the key is empty"),
         (key("cAnArY"), K::NotBase64, not_base64),
         (key("cAnA\n"), K::NotBase64, not_base64),
         (key(" cAnA"), K::NotBase64, not_base64),
-        (key(&STANDARD.encode([0; 257])), K::TooLong, "the key has more than 256 bytes"),
-        (key(&"cAnA".repeat(87)), K::TooLong, "the key has more than 256 bytes"),
+        (key(&STANDARD.encode([0; 257])), K::TooLong, too_long),
+        (key(&"cAnA".repeat(87)), K::TooLong, too_long),
         (
             private_keys::garbage(CANARY.as_bytes()),
             K::InvalidPrivateKey,
@@ -1310,6 +1311,7 @@ mod file {
     use std::fs::{self, File};
     use std::path::Path;
 
+    use hubward::OtherError;
     use hubward::keystore::file::{Argon2Params, FileKeyStore, FileStoreError, StoreKey};
     use hubward::keystore::fs_check::check_private_dir;
     use hubward::keystore::{KeyError, KeyKind, KeyName, KeyStore, KeyStoreAdmin};
@@ -1408,7 +1410,20 @@ mod file {
         let no_folder = create(&at("a/b/c"), StoreKey::Raw(&raw(1)));
         let no_name = open(Path::new("/"), StoreKey::Raw(&raw(1)));
 
+        // No file system here fails to sync a folder: the unit tests of the store inject it.
+        let not_synced = E::NotSynced(OtherError::from_static("injected"));
+
         let table = vec![
+            (
+                not_synced.clone(),
+                (
+                    not_synced,
+                    text(
+                        "the change is in place, but a loss of power may undo it: the folder could not \
+                         be synced",
+                    ),
+                ),
+            ),
             (
                 open(&at("missing"), StoreKey::Raw(&raw(1))),
                 (

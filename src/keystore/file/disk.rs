@@ -56,7 +56,7 @@ impl Disk {
             // A link, or no folder: the check tells which.
             Err(Errno::LOOP | Errno::NOTDIR) => {
                 fs_check::check_private_dir(dir_path)?;
-                return Err(FileStoreError::NotFound);
+                return Err(failed("opening the folder")(io::ErrorKind::NotADirectory.into()));
             }
             Err(error) => return Err(failed("opening the folder")(error.into())),
         };
@@ -75,8 +75,15 @@ impl Disk {
         }
         match rustix::fs::mkdir(dir, Mode::RWXU) {
             // A umask can only take away, from the owner as well.
-            Ok(()) => rustix::fs::chmod(dir, Mode::RWXU)
-                .map_err(|error| failed("opening the folder to its owner")(error.into())),
+            Ok(()) => {
+                rustix::fs::chmod(dir, Mode::RWXU)
+                    .map_err(|error| failed("opening the folder to its owner")(error.into()))?;
+                // Else a loss of power could take the folder, and the store with it.
+                let parent = dir.parent().filter(|parent| !parent.as_os_str().is_empty());
+                File::open(parent.unwrap_or(Path::new(".")))
+                    .and_then(|parent| parent.sync_all())
+                    .map_err(failed("syncing the folder above"))
+            }
             Err(Errno::EXIST) => Ok(()),
             Err(error) => Err(failed("making the folder")(error.into())),
         }
@@ -167,8 +174,9 @@ impl Disk {
             let _ = rustix::fs::unlinkat(&self.dir, &name, AtFlags::empty());
             return Err(error);
         }
-        fault::point("write: sync folder")?;
-        self.dir.sync_all().map_err(failed("syncing the folder"))
+        fault::point("write: sync folder")
+            .map_err(|error| FileStoreError::NotSynced(OtherError::new(error)))?;
+        self.dir.sync_all().map_err(|error| FileStoreError::NotSynced(OtherError::new(error)))
     }
 
     fn write_new(&self, name: &OsStr, bytes: &[u8]) -> Result<(), FileStoreError> {
@@ -198,8 +206,11 @@ impl Disk {
 fn split(path: &Path) -> Result<(&Path, &OsStr), FileStoreError> {
     let bytes = path.as_os_str().as_bytes();
     let is_folder = bytes.ends_with(b"/") || bytes.ends_with(b"/.");
+    // Of such a name is the new file of another store, which is removed without asking.
+    let is_new =
+        |name: &OsStr| name.as_bytes().starts_with(b".") && name.as_bytes().ends_with(b".new");
     match (path.parent(), path.file_name()) {
-        (Some(dir), Some(name)) if !is_folder => {
+        (Some(dir), Some(name)) if !is_folder && !is_new(name) => {
             Ok((if dir.as_os_str().is_empty() { Path::new(".") } else { dir }, name))
         }
         _ => Err(failed("finding the file's name in its path")(

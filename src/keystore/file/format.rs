@@ -40,15 +40,18 @@ use alloc::collections::BTreeMap;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
-use argon2::{Algorithm, Argon2, Params, Version};
+use argon2::{Algorithm, Argon2, Block, Params, Version};
 use chacha20poly1305::aead::inout::InOutBuf;
 use chacha20poly1305::{AeadInOut as _, KeyInit as _, XChaCha20Poly1305};
 use sha2::{Digest as _, Sha256};
+use zeroize::Zeroizing;
 
 use super::disk::FILE_MAX;
 use super::{Argon2Params, FileStoreError, StoreKey};
+use crate::error::OtherError;
 use crate::keystore::bytes::{KeyBytes, fill_random};
 use crate::keystore::content::{Content, EntryClass, EntryId, Item, Sealed};
+use crate::keystore::hmac;
 use crate::keystore::{
     KeyError, KeyKind, KeyName, MacKey as _, Protection, RecordKind, Slot, SymmetricKey, Tag,
 };
@@ -115,11 +118,6 @@ impl Keys {
         key: &StoreKey<'_>,
     ) -> Result<Self, FileStoreError> {
         let salt = &root.salt;
-        let tag = |tag: &Tag, room: &mut [u8; SecretBytes::MAX_LEN]| -> Result<usize, KeyError> {
-            let room = room.get_mut(..Tag::LEN).ok_or(KeyError::TooLong)?;
-            room.copy_from_slice(tag.expose_bytes());
-            Ok(Tag::LEN)
-        };
         let (root_key, protection) = match (root.kdf, key) {
             (Kdf::Passphrase(params), StoreKey::Passphrase(passphrase)) => {
                 let passphrase = passphrase.expose_text().as_bytes();
@@ -128,9 +126,13 @@ impl Keys {
                 (root_key, Protection::Passphrase)
             }
             (Kdf::RawKey, StoreKey::Raw(raw)) => {
-                let raw = SymmetricKey::from_bytes(raw.expose().map_err(KeyError::from)?)?;
-                let root_key = raw.hmac_sha256(&[FROM_RAW, salt])?;
-                (SecretBytes::build_in(memory, |room| tag(&root_key, room))?, Protection::Plain)
+                let raw = raw.expose().map_err(KeyError::from)?;
+                let root_key = SecretBytes::build_in(memory, |room| {
+                    let room = room.first_chunk_mut().ok_or(KeyError::TooLong)?;
+                    hmac::mac_into(raw, &[FROM_RAW, salt], room)?;
+                    Ok::<_, KeyError>(Tag::LEN)
+                })?;
+                (root_key, Protection::Plain)
             }
             (Kdf::MacKey, StoreKey::MacKey(mac_key)) => {
                 let root_key = mac_key.hmac_sha256(&[FROM_MAC_KEY, salt])?;
@@ -139,7 +141,12 @@ impl Keys {
                     Protection::Hardware => Protection::Sealed,
                     other => other,
                 };
-                (SecretBytes::build_in(memory, |room| tag(&root_key, room))?, protection)
+                let root_key = SecretBytes::build_in(memory, |room| {
+                    let room = room.get_mut(..Tag::LEN).ok_or(KeyError::TooLong)?;
+                    room.copy_from_slice(root_key.expose_bytes());
+                    Ok::<_, KeyError>(Tag::LEN)
+                })?;
+                (root_key, protection)
             }
             (kdf, _) => return Err(FileStoreError::OtherKindOfKey { expected: kdf.name() }),
         };
@@ -162,6 +169,9 @@ impl Keys {
     }
 }
 
+const NO_MEMORY: KeyError =
+    KeyError::Other(OtherError::from_static("there is not enough memory for Argon2id"));
+
 impl Argon2Params {
     fn derive(
         self,
@@ -169,12 +179,16 @@ impl Argon2Params {
         salt: &[u8; 32],
         room: &mut [u8; SecretBytes::MAX_LEN],
     ) -> Result<usize, KeyError> {
-        let wrong = |error| KeyError::Other(crate::error::OtherError::new(error));
+        let wrong = |error| KeyError::Other(OtherError::new(error));
         let Self { memory_kib, passes, lanes } = self;
         let params = Params::new(memory_kib, passes, lanes, Some(Tag::LEN)).map_err(wrong)?;
         let room = room.get_mut(..Tag::LEN).ok_or(KeyError::TooLong)?;
+        // The last blocks yield the key, and the library would not wipe its own.
+        let mut blocks = Zeroizing::new(Vec::new());
+        blocks.try_reserve_exact(params.block_count()).map_err(|_| NO_MEMORY)?;
+        blocks.resize(params.block_count(), Block::default());
         Argon2::new(Algorithm::Argon2id, Version::V0x13, params)
-            .hash_password_into(passphrase, salt, room)
+            .hash_password_into_with_memory(passphrase, salt, room, blocks.as_mut_slice())
             .map_err(wrong)?;
         Ok(Tag::LEN)
     }
@@ -488,6 +502,7 @@ fn read_index(
 ) -> Option<BTreeMap<EntryId, Item<SealedEntry>>> {
     let mut reader = Reader(index);
     let count = u32::from_be_bytes(reader.array()?);
+    usize::try_from(count).ok().filter(|count| *count <= ENTRIES_MAX)?;
     let mut items = BTreeMap::new();
     for _ in 0..count {
         let (id, kind) = read_id(&mut reader)?;

@@ -55,7 +55,12 @@ const FULL: KeyError = refused("the store is full: it has at most 65536 entries 
 ///
 /// The folder of the file must be for its owner alone, mode 0700; [`FileKeyStore::create`] makes it. Each
 /// call reads the file anew, so that what another process changed is seen: keep the handles of keys that
-/// are used often. Who writes waits for whoever writes at that moment.
+/// are used often. Who writes waits for whoever writes at that moment, without a limit: the lock is that of
+/// the folder, and any process of the same user can hold it. The new file is `.NAME.new` beside `NAME`
+/// until it takes its place. The folder is held as it was opened: renamed, it is followed.
+///
+/// What the system refuses after a change is in place, namely to sync the folder, is
+/// [`FileStoreError::NotSynced`], as the source of [`KeyError::Other`] in the traits.
 ///
 /// # Examples
 ///
@@ -143,7 +148,7 @@ impl Default for Argon2Params {
 }
 
 /// How a [`FileKeyStore`] is created or opened; see [`FileKeyStore::options`].
-#[derive(Clone, Copy, Default)]
+#[derive(Clone, Copy, Debug, Default)]
 pub struct FileStoreOptions {
     argon2: Option<Argon2Params>,
     memory: Memory,
@@ -171,7 +176,8 @@ impl FileStoreOptions {
     /// # Errors
     ///
     /// [`FileStoreError::AlreadyExists`]; [`FileStoreError::NotPrivate`]; [`FileStoreError::WeakKey`];
-    /// [`FileStoreError::Io`].
+    /// [`FileStoreError::Io`]; [`FileStoreError::NotSynced`], after which the store is there;
+    /// [`FileStoreError::Key`] if the key fails or its memory cannot be had.
     pub fn create(
         self,
         path: impl AsRef<Path>,
@@ -204,8 +210,8 @@ impl FileStoreOptions {
     /// # Errors
     ///
     /// [`FileStoreError::NotFound`]; [`FileStoreError::NotPrivate`]; [`FileStoreError::WrongKey`] or
-    /// [`FileStoreError::OtherKindOfKey`] if the key is not the file's; the others for a file that is
-    /// damaged, which stays as it is.
+    /// [`FileStoreError::OtherKindOfKey`] if the key is not the file's; [`FileStoreError::Key`] if the key
+    /// fails or its memory cannot be had; the others for a file that is damaged, which stays as it is.
     pub fn open(
         self,
         path: impl AsRef<Path>,
@@ -240,13 +246,6 @@ impl FileStoreOptions {
         fill_random(&mut salt)?;
         let root = Root { kdf, salt };
         Ok(Unlocked { keys: Arc::new(Keys::derive(self.memory, &root, key)?), root })
-    }
-}
-
-impl fmt::Debug for FileStoreOptions {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { argon2, memory: _ } = self;
-        f.debug_struct("FileStoreOptions").field("argon2", argon2).finish_non_exhaustive()
     }
 }
 
@@ -292,8 +291,8 @@ impl FileKeyStore {
     ///
     /// # Errors
     ///
-    /// [`FileStoreError::WeakKey`]; a failure of the store, after which the old key opens it or, if the
-    /// folder could not be synced, the new one does.
+    /// [`FileStoreError::WeakKey`]; [`FileStoreError::NotSynced`], after which the new key opens it unless
+    /// power is lost; a failure of the store, after which the old key does.
     pub fn rekey(&self, key: StoreKey<'_>) -> Result<(), FileStoreError> {
         let mut options = self.options;
         if let (None, Kdf::Passphrase(argon2)) = (options.argon2, self.load()?.0.root.kdf) {
@@ -337,7 +336,7 @@ impl FileKeyStore {
     #[cfg(feature = "mlock")]
     pub fn lock_outcome(&self) -> Option<LockOutcome> {
         self.with_unlocked(|unlocked| {
-            unlocked.last().and_then(|unlocked| unlocked.keys.lock_outcome())
+            unlocked.first().and_then(|unlocked| unlocked.keys.lock_outcome())
         })
     }
 
@@ -455,6 +454,11 @@ impl fmt::Debug for FileKeyStore {
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum FileStoreError {
+    /// The change is in place, but the folder could not be synced: a loss of power may undo it.
+    #[error(
+        "the change is in place, but a loss of power may undo it: the folder could not be synced"
+    )]
+    NotSynced(#[source] OtherError),
     /// There is no such file.
     #[error("there is no store at that path: check the path, or create the store")]
     NotFound,
@@ -544,7 +548,7 @@ impl From<FileStoreError> for KeyError {
             | FileStoreError::UnsupportedVersion(_)
             | FileStoreError::Argon2OutOfRange { .. }
             | FileStoreError::Damaged(_) => Self::Corrupt(OtherError::new(error)),
-            FileStoreError::NotFound | FileStoreError::Io { .. } => {
+            FileStoreError::NotFound | FileStoreError::NotSynced(_) | FileStoreError::Io { .. } => {
                 Self::Other(OtherError::new(error))
             }
         }
