@@ -74,7 +74,7 @@ fn main() -> ExitCode {
             "--list" => list = true,
             // What follows is its value.
             "--test-threads" | "--format" | "--color" | "--logfile" | "-Z" => {
-                drop(arguments.next())
+                drop(arguments.next());
             }
             option if option.starts_with('-') => {}
             _ => words.push(argument),

@@ -10,7 +10,7 @@
 //! use hubward::keystore::fs_check::check_private_file;
 //!
 //! if let Err(report) = check_private_file("/etc/contoso/device.key") {
-//!     // "/etc/contoso/device.key can be read by others (mode 0644): chmod 600 '/etc/contoso/device.key'"
+//!     // "/etc/contoso/device.key is open to others (mode 0644): chmod 600 '/etc/contoso/device.key'"
 //!     eprintln!("{report}");
 //! }
 //! ```

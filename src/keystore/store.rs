@@ -218,7 +218,7 @@ pub trait CredentialStore: KeyStoreAdmin {
     /// Shows `work` the store as it is and makes all the changes of `work` at once; none of them if
     /// `work` fails or the store does. Nobody else writes meanwhile.
     ///
-    /// `work` is called once at most, and must not call the store, only what it is given. A store that keeps
+    /// `work` is called once at most, and must call no store, only what it is given: it would wait for itself. A store that keeps
     /// a file may fail once the changes are in place: see its documentation.
     ///
     /// # Errors
