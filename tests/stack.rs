@@ -268,23 +268,43 @@ fn nothing_of_a_key_in_a_file_is_left_on_the_stack() {
     check("delete", &mut || store.delete(&name).unwrap());
 }
 
-/// What was left of the scalar and of nonces is overwritten; of the key's reading that is not promised.
 #[cfg(feature = "keystore-software")]
 #[test]
 #[cfg_attr(debug_assertions, ignore = "without optimisation every move is a copy")]
-fn nothing_of_a_private_key_is_left_on_the_stack_by_signing() {
+fn nothing_of_a_private_key_is_left_on_the_stack() {
     use hubward::keystore::{SignatureAlgorithm, SigningKey as _, SoftwareSigningKey};
-    use hubward::pki_types::{PrivateKeyDer, PrivateSec1KeyDer};
+    use hubward::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer, PrivateSec1KeyDer};
 
-    let mut der = vec![0x30, 0x31, 2, 1, 1, 4, 32];
-    der.extend(SCALAR);
-    der.extend([0xa0, 10, 6, 8, 0x2a, 0x86, 0x48, 0xce, 0x3d, 3, 1, 7]);
-    let der = PrivateKeyDer::Sec1(PrivateSec1KeyDer::from(der));
-    let key = SoftwareSigningKey::from_der(&der).unwrap();
-    let left = left_behind(&needles(), &mut || {
-        drop(black_box(key.sign(SignatureAlgorithm::EcdsaP256Sha256, b"message")));
+    let needles = needles();
+    let check = |what: &str, operation: &mut dyn FnMut()| {
+        let left = left_behind(&needles, operation);
+        assert!(left.is_empty(), "{what}: {left:?}");
+    };
+    let curve = [6, 8, 0x2a, 0x86, 0x48, 0xce, 0x3d, 3, 1, 7];
+    let mut sec1 = vec![0x30, 0x31, 2, 1, 1, 4, 32];
+    sec1.extend(SCALAR);
+    sec1.extend([0xa0, 10]);
+    sec1.extend(curve);
+    let mut pkcs8 = vec![0x30, 0x41, 2, 1, 0, 0x30, 0x13, 6, 7, 0x2a, 0x86, 0x48, 0xce, 0x3d, 2, 1];
+    pkcs8.extend(curve);
+    pkcs8.extend([4, 0x27, 0x30, 0x25, 2, 1, 1, 4, 32]);
+    pkcs8.extend(SCALAR);
+    let mut keys = Vec::with_capacity(4);
+    for der in [
+        PrivateKeyDer::Sec1(PrivateSec1KeyDer::from(sec1)),
+        PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(pkcs8)),
+    ] {
+        check("from_der", &mut || keys.push(SoftwareSigningKey::from_der(&der).unwrap()));
+    }
+    check("sign", &mut || {
+        drop(black_box(keys[0].sign(SignatureAlgorithm::EcdsaP256Sha256, b"message")));
     });
-    assert!(left.is_empty(), "{left:?}");
+    #[cfg(feature = "mlock")]
+    check("to_locked", &mut || {
+        let locked = keys[0].to_locked(hubward::secret::LockPolicy::Prefer).unwrap();
+        keys.push(locked);
+    });
+    check("drop", &mut || keys.clear());
 }
 
 /// The reader sees what is there to be seen.

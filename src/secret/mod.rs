@@ -257,7 +257,7 @@ impl SecretBytes {
 
     /// The bytes themselves. None in a forked child, if the secret is in locked pages: what computes
     /// with a key tells that by an error, and what is written outside this crate uses
-    /// [`SecretBytes::try_expose_bytes`].
+    /// [`SecretBytes::expose_bytes_checked`].
     pub fn expose_bytes(&self) -> &[u8] {
         self.expose().unwrap_or_default()
     }
@@ -267,7 +267,7 @@ impl SecretBytes {
     /// # Errors
     ///
     /// [`SecretError::WipedByFork`] in a forked child, if the secret is in locked pages.
-    pub fn try_expose_bytes(&self) -> Result<&[u8], SecretError> {
+    pub fn expose_bytes_checked(&self) -> Result<&[u8], SecretError> {
         self.expose()
     }
 
