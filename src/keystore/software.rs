@@ -362,10 +362,13 @@ mod rsa_key {
     pub(super) fn parse(memory: Memory, der: &[u8]) -> Result<KeyBytes, KeyError> {
         // The libraries differ in what they let follow.
         AnyRef::from_der(der).map_err(|_| KeyError::InvalidPrivateKey)?;
+        let key = read(der)?;
         // `ring` reads no larger ones, and a store keeps none.
-        if modulus_len(&read(der)?) > 4096 / 8 {
+        if modulus_len(&key) > 4096 / 8 {
             return Err(KeyError::UnsupportedAlgorithm("RSA keys with more than 4096 bits"));
         }
+        // `ring` takes a public exponent that belongs to another key, and notices when it signs.
+        sign_with(&key, &RSA_PKCS1_SHA256, &[]).map_err(|_| KeyError::InvalidPrivateKey)?;
         KeyBytes::copy_from(memory, KeyKind::Rsa, der)
     }
 
@@ -398,8 +401,15 @@ mod rsa_key {
             SignatureAlgorithm::RsaPkcs1Sha512 => &RSA_PKCS1_SHA512,
             _ => return Err(KeyError::UnsupportedAlgorithm("this algorithm with this key")),
         };
-        let key = read(der)?;
-        let mut signature = vec![0; modulus_len(&key)];
+        sign_with(&read(der)?, encoding, message)
+    }
+
+    fn sign_with(
+        key: &RsaKeyPair,
+        encoding: &'static dyn RsaEncoding,
+        message: &[u8],
+    ) -> Result<Vec<u8>, KeyError> {
+        let mut signature = vec![0; modulus_len(key)];
         key.sign(encoding, &SystemRandom::new(), message, &mut signature).map_err(|_| {
             KeyError::Other(OtherError::from_static("the library for RSA could not sign"))
         })?;
