@@ -7,10 +7,7 @@ use crate::keystore::{KeyError, SymmetricKey};
 use crate::secret::{REDACTED, SecretBytes};
 
 #[cfg(feature = "mlock")]
-use {
-    crate::keystore::MacKey,
-    crate::secret::{LockOutcome, LockPolicy},
-};
+use crate::secret::{LockOutcome, LockPolicy};
 
 /// The key of a DPS enrollment group, from which the key of each of its devices is derived.
 ///
@@ -87,7 +84,7 @@ impl GroupKey {
     /// How the memory of the key is protected; `None` if it is not in locked pages and was not meant to be.
     #[cfg(feature = "mlock")]
     pub fn lock_outcome(&self) -> Option<LockOutcome> {
-        MacKey::lock_outcome(&self.0)
+        crate::keystore::MacKey::lock_outcome(&self.0)
     }
 
     /// The key of one device: HMAC-SHA256, under the group key, over the registration ID exactly as
