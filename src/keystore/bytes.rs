@@ -9,6 +9,31 @@ pub(super) use handles::{mac_key, signing_key};
 /// The most bytes of a key: RSA with 4096 bits has less than 2400.
 pub(super) const KEY_MAX: usize = 3072;
 
+impl KeyKind {
+    /// The number of the kind in what stores write.
+    #[cfg(any(feature = "keystore-file", feature = "keystore-os"))]
+    pub(super) const fn code(self) -> u8 {
+        match self {
+            Self::Symmetric => 1,
+            Self::EcdsaP256 => 2,
+            Self::EcdsaP384 => 3,
+            Self::Rsa => 4,
+        }
+    }
+
+    /// The kind of a number; `None` for one that is of no kind.
+    #[cfg(any(feature = "keystore-file", feature = "keystore-os"))]
+    pub(super) const fn from_code(code: u8) -> Option<Self> {
+        match code {
+            1 => Some(Self::Symmetric),
+            2 => Some(Self::EcdsaP256),
+            3 => Some(Self::EcdsaP384),
+            4 => Some(Self::Rsa),
+            _ => None,
+        }
+    }
+}
+
 /// A key's bytes: those of a symmetric key, the scalar of an ECDSA key (SEC 1 section 2.3.7), or the
 /// DER of an RSA key.
 pub(super) struct KeyBytes {
@@ -29,20 +54,14 @@ impl KeyBytes {
         len: usize,
         fill: impl FnOnce(&mut [u8]) -> Result<(), KeyError>,
     ) -> Result<Self, KeyError> {
-        fn exactly(
-            len: usize,
-            fill: impl FnOnce(&mut [u8]) -> Result<(), KeyError>,
-        ) -> impl FnOnce(&mut [u8]) -> Result<usize, KeyError> {
-            move |room| fill(room.get_mut(..len).ok_or(KeyError::TooLong)?).map(|()| len)
-        }
-
         if len == 0 {
             return Err(KeyError::Empty);
         }
         if kind == KeyKind::Symmetric && len > SecretBytes::MAX_LEN {
             return Err(KeyError::TooLong);
         }
-        let fill = exactly(len, fill);
+        let fill =
+            |room: &mut [u8]| fill(room.get_mut(..len).ok_or(KeyError::TooLong)?).map(|()| len);
         let bytes = if len <= SecretBytes::MAX_LEN {
             Bytes::Short(SecretBytes::build_in(memory, |room| fill(room))?)
         } else {

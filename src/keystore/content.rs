@@ -50,6 +50,17 @@ pub(super) enum Item<S> {
     Sealed(S),
 }
 
+impl<S: Sealed> Item<S> {
+    /// The kind, if it is a key.
+    pub(super) fn kind(&self) -> Option<KeyKind> {
+        match self {
+            Self::Key(key) => Some(key.kind()),
+            Self::Record(_) => None,
+            Self::Sealed(sealed) => sealed.kind(),
+        }
+    }
+}
+
 /// An entry at rest.
 pub(super) trait Sealed {
     /// The kind, if it is a key.
@@ -84,11 +95,7 @@ impl<S: Sealed> Content<S> {
 
 impl<S: Sealed> Records for Content<S> {
     fn kind(&self, slot: Slot, name: &KeyName) -> Result<Option<KeyKind>, KeyError> {
-        Ok(match self.items.get(&EntryId::key(slot, name)) {
-            Some(Item::Key(key)) => Some(key.kind()),
-            Some(Item::Sealed(sealed)) => sealed.kind(),
-            Some(Item::Record(_)) | None => None,
-        })
+        Ok(self.items.get(&EntryId::key(slot, name)).and_then(Item::kind))
     }
 
     fn mac_key(&self, slot: Slot, name: &KeyName) -> Result<Arc<dyn MacKey>, KeyError> {
@@ -164,16 +171,7 @@ impl<S: Sealed> Records for Content<S> {
 
     fn keys(&self) -> Result<Vec<(KeyName, KeyKind)>, KeyError> {
         let current = self.items.iter().filter(|(id, _)| id.slot == Slot::Current);
-        Ok(current
-            .filter_map(|(id, item)| {
-                let kind = match item {
-                    Item::Key(key) => Some(key.kind()),
-                    Item::Sealed(sealed) => sealed.kind(),
-                    Item::Record(_) => None,
-                };
-                Some((id.name.clone(), kind?))
-            })
-            .collect())
+        Ok(current.filter_map(|(id, item)| Some((id.name.clone(), item.kind()?))).collect())
     }
 }
 

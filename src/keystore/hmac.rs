@@ -183,12 +183,11 @@ impl PreparedMac {
 /// HMAC-SHA256 over the concatenation of `parts`.
 pub(super) fn mac(key: &[u8], parts: &[&[u8]]) -> Result<Tag, KeyError> {
     let mut tag = Tag::from_bytes([0; Tag::LEN]);
-    hmac_sha256(key, parts, &mut tag.0).ok_or(BROKEN)?;
+    mac_into(key, parts, &mut tag.0)?;
     Ok(tag)
 }
 
 /// [`mac`] into its place.
-#[cfg(all(feature = "keystore-file", unix))]
 pub(super) fn mac_into(
     key: &[u8],
     parts: &[&[u8]],
@@ -199,7 +198,7 @@ pub(super) fn mac_into(
 
 /// [`mac`] into its place. `None`, and nothing of use written,
 /// only if this file is wrong.
-pub(super) fn hmac_sha256(key: &[u8], parts: &[&[u8]], tag: &mut [u8; Tag::LEN]) -> Option<()> {
+fn hmac_sha256(key: &[u8], parts: &[&[u8]], tag: &mut [u8; Tag::LEN]) -> Option<()> {
     let mut states = Zeroizing::new([INITIAL; 2]);
     let [inner, outer] = &mut *states;
     absorb_key(key, inner, outer)?;

@@ -171,13 +171,7 @@ impl OsKeyStore {
             if len > PAYLOAD_MAX { Err(FOREIGN) } else { Ok(len) }
         })?;
         let (kind, bytes) = payload.expose()?.split_first().ok_or(FOREIGN)?;
-        let kind = match kind {
-            1 => KeyKind::Symmetric,
-            2 => KeyKind::EcdsaP256,
-            3 => KeyKind::EcdsaP384,
-            4 => KeyKind::Rsa,
-            _ => return Err(FOREIGN),
-        };
+        let kind = KeyKind::from_code(*kind).ok_or(FOREIGN)?;
         KeyBytes::copy_from(self.memory, kind, bytes).map_err(|error| match error {
             KeyError::Empty | KeyError::TooLong => FOREIGN,
             other => other,
@@ -190,16 +184,10 @@ impl OsKeyStore {
 
     /// Adds the key, or replaces the payload of the one that is there.
     fn write(&self, name: &KeyName, key: &KeyBytes) -> Result<(), KeyError> {
-        let kind = match key.kind() {
-            KeyKind::Symmetric => 1,
-            KeyKind::EcdsaP256 => 2,
-            KeyKind::EcdsaP384 => 3,
-            KeyKind::Rsa => 4,
-        };
         let payload = SecretArray::<PAYLOAD_MAX>::build(self.memory, |room| {
             let bytes = key.expose()?;
             let (first, rest) = room.split_first_mut().ok_or(FOREIGN)?;
-            *first = kind;
+            *first = key.kind().code();
             rest.get_mut(..bytes.len()).ok_or(KeyError::TooLong)?.copy_from_slice(bytes);
             Ok::<_, KeyError>(1 + bytes.len())
         })?;

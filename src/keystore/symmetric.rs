@@ -118,7 +118,7 @@ impl SymmetricKey {
         let key = self.0.expose()?;
         SecretBytes::build_in(self.0.memory(), |bytes| {
             let tag = bytes.first_chunk_mut().ok_or(BROKEN)?;
-            hmac::hmac_sha256(key, &[message], tag).ok_or(BROKEN)?;
+            hmac::mac_into(key, &[message], tag)?;
             Ok(Tag::LEN)
         })
         .map(Self)

@@ -362,20 +362,10 @@ const fn slot_code(slot: Slot) -> u8 {
     }
 }
 
-const fn kind_code(kind: Option<KeyKind>) -> u8 {
-    match kind {
-        None => 0,
-        Some(KeyKind::Symmetric) => 1,
-        Some(KeyKind::EcdsaP256) => 2,
-        Some(KeyKind::EcdsaP384) => 3,
-        Some(KeyKind::Rsa) => 4,
-    }
-}
-
 /// Class, slot, kind and name: how the index and the associated data begin.
 fn write_id(out: &mut Vec<u8>, id: &EntryId, kind: Option<KeyKind>) {
     let name = id.name.as_str().as_bytes();
-    out.extend([class_code(id.class), slot_code(id.slot), kind_code(kind)]);
+    out.extend([class_code(id.class), slot_code(id.slot), kind.map_or(0, KeyKind::code)]);
     // A name has at most 64 bytes.
     out.extend(u8::try_from(name.len()));
     out.extend_from_slice(name);
@@ -398,11 +388,7 @@ fn read_id(reader: &mut Reader<'_>) -> Option<(EntryId, Option<KeyKind>)> {
     };
     let kind = match kind {
         0 => None,
-        1 => Some(KeyKind::Symmetric),
-        2 => Some(KeyKind::EcdsaP256),
-        3 => Some(KeyKind::EcdsaP384),
-        4 => Some(KeyKind::Rsa),
-        _ => return None,
+        code => Some(KeyKind::from_code(code)?),
     };
     (kind.is_some() == (class == EntryClass::Key)).then_some(())?;
     Some((EntryId { name: KeyName::new(name).ok()?, class, slot }, kind))
@@ -540,34 +526,23 @@ pub(super) fn write(
     let mut entries = Vec::new();
     for (id, item) in &content.items {
         let start = entries.len();
-        let kind = match item {
+        let kind = item.kind();
+        let associated = associated_data(&store_id, id, kind);
+        match item {
             // Left as it is: only what changed is sealed anew.
             Item::Sealed(sealed) if Arc::ptr_eq(&sealed.keys, keys) => {
                 entries.extend_from_slice(sealed.bytes());
-                sealed.kind
             }
             // Under another key, it is opened and sealed again.
+            Item::Sealed(sealed) if kind.is_some() => {
+                seal(keys, &associated, sealed.open_key(id)?.expose()?, &mut entries)?;
+            }
             Item::Sealed(sealed) => {
-                let associated = associated_data(&store_id, id, sealed.kind);
-                if sealed.kind.is_some() {
-                    let key = sealed.open_key(id)?;
-                    seal(keys, &associated, key.expose()?, &mut entries)?;
-                } else {
-                    seal(keys, &associated, &sealed.open_record(id)?, &mut entries)?;
-                }
-                sealed.kind
+                seal(keys, &associated, &sealed.open_record(id)?, &mut entries)?;
             }
-            Item::Key(key) => {
-                let kind = Some(key.kind());
-                let associated = associated_data(&store_id, id, kind);
-                seal(keys, &associated, key.expose()?, &mut entries)?;
-                kind
-            }
-            Item::Record(record) => {
-                seal(keys, &associated_data(&store_id, id, None), record, &mut entries)?;
-                None
-            }
-        };
+            Item::Key(key) => seal(keys, &associated, key.expose()?, &mut entries)?,
+            Item::Record(record) => seal(keys, &associated, record, &mut entries)?,
+        }
         let entry = entries.get(start..).unwrap_or_default();
         write_id(&mut index, id, kind);
         index.extend(u32::try_from(entry.len()).map_err(|_| super::FULL)?.to_be_bytes());

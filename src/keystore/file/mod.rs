@@ -33,7 +33,7 @@ use alloc::vec::Vec;
 use rustls_pki_types::CertificateDer;
 use thiserror::Error;
 
-use self::disk::{Disk, Lock};
+use self::disk::Disk;
 use self::format::{Header, Kdf, Keys, Root, SealedEntry};
 use super::bytes::fill_random;
 use super::content::{self, Content};
@@ -365,20 +365,6 @@ impl FileKeyStore {
         let content = format::read(file, &header, &keys)?;
         Ok((header, keys, content))
     }
-
-    fn change(
-        &self,
-        _held: &Lock,
-        work: &mut dyn FnMut(&mut dyn Records) -> Result<(), KeyError>,
-    ) -> Result<Option<Vec<u8>>, KeyError> {
-        let (header, keys, mut content) = self.load()?;
-        work(&mut content)?;
-        if !content.changed {
-            return Ok(None);
-        }
-        let generation = next_generation(&header)?;
-        format::write(&content, header.root, header.store_id, generation, &keys).map(Some)
-    }
 }
 
 fn next_generation(header: &Header) -> Result<u64, KeyError> {
@@ -430,10 +416,14 @@ impl CredentialStore for FileKeyStore {
         work: &mut dyn FnMut(&mut dyn Records) -> Result<(), KeyError>,
     ) -> Result<(), KeyError> {
         let lock = self.disk.lock()?;
-        match self.change(&lock, work)? {
-            Some(file) => Ok(self.disk.replace(&lock, &file)?),
-            None => Ok(()),
+        let (header, keys, mut content) = self.load()?;
+        work(&mut content)?;
+        if !content.changed {
+            return Ok(());
         }
+        let generation = next_generation(&header)?;
+        let file = format::write(&content, header.root, header.store_id, generation, &keys)?;
+        Ok(self.disk.replace(&lock, &file)?)
     }
 
     fn certificates(&self, name: &KeyName) -> Result<Vec<CertificateDer<'static>>, KeyError> {
