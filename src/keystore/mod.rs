@@ -135,61 +135,33 @@ pub trait MacKey: fmt::Debug + Send + Sync {
     }
 }
 
-impl<K: MacKey + ?Sized> MacKey for &K {
-    fn hmac_sha256(&self, parts: &[&[u8]]) -> Result<Tag, KeyError> {
-        (**self).hmac_sha256(parts)
-    }
+macro_rules! forward {
+    ($pointer:ty) => {
+        impl<K: MacKey + ?Sized> MacKey for $pointer {
+            fn hmac_sha256(&self, parts: &[&[u8]]) -> Result<Tag, KeyError> {
+                (**self).hmac_sha256(parts)
+            }
 
-    fn prepare(&self, prefix: &[u8]) -> Option<PreparedMac> {
-        (**self).prepare(prefix)
-    }
+            fn prepare(&self, prefix: &[u8]) -> Option<PreparedMac> {
+                (**self).prepare(prefix)
+            }
 
-    fn protection(&self) -> Protection {
-        (**self).protection()
-    }
+            fn protection(&self) -> Protection {
+                (**self).protection()
+            }
 
-    fn lock_outcome(&self) -> Option<LockOutcome> {
-        (**self).lock_outcome()
-    }
+            fn lock_outcome(&self) -> Option<LockOutcome> {
+                (**self).lock_outcome()
+            }
+        }
+    };
 }
 
+forward!(&K);
 #[cfg(feature = "alloc")]
-impl<K: MacKey + ?Sized> MacKey for Box<K> {
-    fn hmac_sha256(&self, parts: &[&[u8]]) -> Result<Tag, KeyError> {
-        (**self).hmac_sha256(parts)
-    }
-
-    fn prepare(&self, prefix: &[u8]) -> Option<PreparedMac> {
-        (**self).prepare(prefix)
-    }
-
-    fn protection(&self) -> Protection {
-        (**self).protection()
-    }
-
-    fn lock_outcome(&self) -> Option<LockOutcome> {
-        (**self).lock_outcome()
-    }
-}
-
+forward!(Box<K>);
 #[cfg(feature = "alloc")]
-impl<K: MacKey + ?Sized> MacKey for Arc<K> {
-    fn hmac_sha256(&self, parts: &[&[u8]]) -> Result<Tag, KeyError> {
-        (**self).hmac_sha256(parts)
-    }
-
-    fn prepare(&self, prefix: &[u8]) -> Option<PreparedMac> {
-        (**self).prepare(prefix)
-    }
-
-    fn protection(&self) -> Protection {
-        (**self).protection()
-    }
-
-    fn lock_outcome(&self) -> Option<LockOutcome> {
-        (**self).lock_outcome()
-    }
-}
+forward!(Arc<K>);
 
 /// An HMAC-SHA256 tag. Treated as a secret, because a derived key is one: redacted, wiped on drop,
 /// compared in constant time. The bytes are stored inline: a tag that is moved may leave a copy behind.

@@ -295,7 +295,11 @@ impl FileKeyStore {
     /// power is lost; a failure of the store, after which the old key does.
     pub fn rekey(&self, key: StoreKey<'_>) -> Result<(), FileStoreError> {
         let mut options = self.options;
-        if let (None, Kdf::Passphrase(argon2)) = (options.argon2, self.load()?.0.root.kdf) {
+        // Only a passphrase asks what the one before it cost.
+        if matches!(key, StoreKey::Passphrase(_))
+            && options.argon2.is_none()
+            && let Kdf::Passphrase(argon2) = self.load()?.0.root.kdf
+        {
             options.argon2 = Some(argon2);
         }
         // Argon2id is done before anybody has to wait.
