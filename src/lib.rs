@@ -2,10 +2,10 @@
 //! prove it.
 //!
 //! A device has an **identity** (hub host, device, module), a **key** (a secret, or a handle to one
-//! that never leaves its chip), and from the two it makes **tokens**.
+//! that never leaves its chip), and from the two it makes **tokens** and **certificates**.
 //!
 //! ```text
-//! floor 3   sas                           tokens: made, read, judged
+//! floor 3   sas          x509             tokens and certificates: made, read, judged
 //! floor 2   keystore     identity         keys as handles and their stores; names, connection strings
 //! floor 1   secret   time   encoding      what vanishes, what is now, what the wire looks like
 //! floor 0   error
@@ -45,7 +45,8 @@
 //! | `mlock` | secrets in locked pages, where asked for | `#![forbid(unsafe_code)]` |
 //! | `keystore-memory`, `keystore-file`, `keystore-systemd`, `keystore-os` | a [store of keys](keystore) each | |
 //! | `keystore-software` | private keys in memory: P-256, P-384 | |
-//! | `aws-lc-rs`, `ring` | RSA for `keystore-software` | |
+//! | `x509`, `x509-issue` | [certificates](x509) read and judged; requested and issued | |
+//! | `aws-lc-rs`, `ring` | RSA for `keystore-software`; checking signatures for `x509` | |
 //!
 //! Features only add. Everything that takes the time takes it as an argument; `SystemClock` is the
 //! only reader of the operating system's clock.
@@ -82,6 +83,8 @@ pub mod keystore;
 pub mod sas;
 pub mod secret;
 pub mod time;
+#[cfg(feature = "x509")]
+pub mod x509;
 
 pub use error::OtherError;
 pub use identity::{

@@ -49,7 +49,7 @@ const ROOMS: [(&[&str], &[&str]); 11] = [
     (&["std", "time", "Instant"], &["time.rs"]),
     (&["rustls"], &["tls/"]),
     (&["webpki"], &["x509/chain.rs"]),
-    (&["rcgen"], &["x509/request.rs", "x509/issue.rs"]),
+    (&["rcgen"], &["x509/request.rs", "x509/issue.rs", "x509/remote_key.rs"]),
     (&["x509_parser"], &["x509/parse.rs"]),
     (&["ring"], &["keystore/software.rs"]),
     (&["aws_lc_rs"], &["keystore/software.rs"]),

@@ -354,6 +354,8 @@ fn what_is_no_secret_shows() {
 type Holders = Vec<(&'static str, Vec<String>)>;
 
 const MORE_HOLDERS: &[fn() -> Holders] = &[
+    #[cfg(feature = "x509")]
+    x509::holders,
     #[cfg(feature = "mlock")]
     locked::holders,
     #[cfg(feature = "keystore-memory")]
@@ -369,6 +371,8 @@ const MORE_HOLDERS: &[fn() -> Holders] = &[
 ];
 
 const MORE_FAILURES: &[fn() -> Vec<Option<Failure>>] = &[
+    #[cfg(feature = "x509")]
+    x509::failures,
     #[cfg(feature = "keystore-memory")]
     memory::failures,
     #[cfg(feature = "keystore-software")]
@@ -507,6 +511,80 @@ mod memory {
         // What the work of a transaction answers comes out as it is.
         let silent = store.transact(&mut |_| Broken.hmac_sha256(&[]).map(drop));
         failures.push(failure("KeyError", "a transaction", silent));
+        failures
+    }
+}
+
+#[cfg(feature = "x509")]
+mod x509 {
+    use hubward::secret::SecretText;
+    use hubward::x509::{
+        Certificate, DeviceCertificate, certificates_from_pem, private_key_from_der,
+        private_key_from_encrypted_der, private_key_from_encrypted_pem, private_key_from_pem,
+    };
+
+    use super::*;
+
+    pub(super) fn holders() -> Holders {
+        let label = "PRIVATE KEY";
+        let text = STANDARD.encode(private_key());
+        let pem = format!("-----BEGIN {label}-----\n{text}\n-----END {label}-----\n");
+        let key = private_key_from_pem(pem.as_bytes()).expect("a key");
+        let same = private_key_from_der(&private_key()).expect("a key");
+        vec![("PrivateKey", debugged(&key)), ("PrivateKey", debugged(&same))]
+    }
+
+    /// A key where a certificate belongs, damaged, and in place of a text; and a secret in its place.
+    pub(super) fn failures() -> Vec<Option<Failure>> {
+        let mut inputs: Vec<(String, Vec<u8>)> =
+            misplaced().into_iter().map(|secret| (secret.clone(), secret.into_bytes())).collect();
+        let der = private_key();
+        let text = STANDARD.encode(&der);
+        let block = |begin: &str, text: &str, end: &str| {
+            format!("-----BEGIN {begin}-----\n{text}\n-----END {end}-----\n").into_bytes()
+        };
+        let key = "PRIVATE KEY";
+        inputs.extend([
+            ("DER".to_owned(), der.clone()),
+            ("DER, short".to_owned(), der[..der.len() - 1].to_vec()),
+            ("DER, long".to_owned(), [&der[..], b"\0"].concat()),
+            ("PEM, damaged".to_owned(), block(key, &format!("{text}!"), key)),
+            ("PEM, short".to_owned(), block(key, &text[1..], key)),
+            ("PEM, no end".to_owned(), block(key, &text, "CERTIFICATE")),
+            ("PEM, twice".to_owned(), block(key, &text, key).repeat(2)),
+            ("PEM of a certificate".to_owned(), block("CERTIFICATE", &text, "CERTIFICATE")),
+            ("PEM, encrypted".to_owned(), {
+                block("ENCRYPTED PRIVATE KEY", &text, "ENCRYPTED PRIVATE KEY")
+            }),
+            (
+                "PEM of OpenSSH".to_owned(),
+                block("OPENSSH PRIVATE KEY", &text, "OPENSSH PRIVATE KEY"),
+            ),
+            ("PEM with the key as its label".to_owned(), block(&text, &text, &text)),
+            ("PEM on one line".to_owned(), format!("-----BEGIN {key}-----{text}").into_bytes()),
+        ]);
+        let mut failures = Vec::new();
+        for (what, bytes) in inputs {
+            let passphrase = key_text();
+            let passphrase = SecretText::borrowed(&passphrase);
+            for opened in [
+                private_key_from_pem(&bytes),
+                private_key_from_encrypted_pem(&bytes, &passphrase),
+                private_key_from_der(&bytes),
+                private_key_from_encrypted_der(&bytes, &passphrase),
+            ] {
+                // What is a key is no failure.
+                if let Err(error) = opened {
+                    failures.push(failure("PemError", &what, Err::<(), _>(error)));
+                }
+            }
+            let read = certificates_from_pem(&bytes);
+            failures.extend(read.is_err().then(|| failure("PemError", &what, read)));
+            let chain = DeviceCertificate::from_pem(&bytes);
+            failures.push(failure("ChainError", &what, chain));
+            let certificate = Certificate::from_der(bytes.into());
+            failures.push(failure("CertificateError", &what, certificate));
+        }
         failures
     }
 }
@@ -880,6 +958,8 @@ fn no_secret_has_a_trait_that_lets_it_out() {
     }
     #[cfg(feature = "keystore-software")]
     assert!(traits_of!(hubward::keystore::SoftwareSigningKey).is_empty());
+    #[cfg(feature = "x509")]
+    assert!(traits_of!(hubward::x509::PrivateKey).is_empty());
     #[cfg(all(feature = "keystore-file", unix))]
     {
         use hubward::keystore::file::{FileKeyStore, StoreKey};
@@ -1128,7 +1208,7 @@ fn no_error_repeats_a_secret() {
 // The lists against the source.
 
 /// Public types without a secret in them, and why.
-const WITHOUT_SECRETS: [(&str, &str); 30] = [
+const WITHOUT_SECRETS: [(&str, &str); 51] = [
     ("UnixTime", "a moment"),
     ("SystemClock", "has no state"),
     ("FixedClock", "a moment"),
@@ -1158,11 +1238,32 @@ const WITHOUT_SECRETS: [(&str, &str); 30] = [
     ("Argon2Params", "what is in the clear at the beginning of the file"),
     ("FileStoreOptions", "parameters and a choice"),
     ("Keyring", "a choice"),
+    ("Certificate", "public"),
+    ("DeviceCertificate", "public"),
+    ("CertificateRequest", "public"),
+    ("CertificateAuthority", "a certificate, and a key that shows itself"),
+    ("Validity", "two moments"),
+    ("PublicKeyKind", "kinds of keys"),
+    ("Thumbprint", "the hash of something public"),
+    ("RenewalPolicy", "a rule"),
+    ("Renewal", "a moment"),
+    ("RetrySchedule", "a rule"),
+    ("Expected", "public names, and a key that shows itself"),
+    ("Report", "what is wrong with something public"),
+    ("Finding", "what is wrong with something public"),
+    ("What", "what is wrong with something public"),
+    ("Severity", "levels"),
+    ("CertificateError", "says what is wrong with something public"),
+    ("ChainError", "says what is wrong with something public"),
+    ("PemError", "says which block and where; see the tests of reading"),
+    ("RenewalPolicyError", "says what is wrong, not what it was"),
+    ("ThumbprintError", "says what is wrong, and where"),
+    ("IssueError", "names of something public, and the errors of keys"),
     ("SystemdCredentials", "a path: what is in the files is read when it is asked for"),
 ];
 
 /// Types of which this build may have no value, and whether it must have one.
-const BEHIND_FEATURES: [(&str, bool); 11] = {
+const BEHIND_FEATURES: [(&str, bool); 12] = {
     const MEMORY: bool = cfg!(feature = "keystore-memory");
     const SOFTWARE: bool = cfg!(feature = "keystore-software");
     const FILE: bool = cfg!(all(feature = "keystore-file", unix));
@@ -1173,6 +1274,7 @@ const BEHIND_FEATURES: [(&str, bool); 11] = {
         ("Rotation", MEMORY),
         ("Candidate", MEMORY),
         ("SoftwareSigningKey", SOFTWARE),
+        ("PrivateKey", cfg!(feature = "x509")),
         ("FileKeyStore", FILE),
         ("StoreKey", FILE),
         ("FileStoreError", FILE),
@@ -1269,7 +1371,23 @@ fn secrets_are_compared_in_constant_time() {
         "SasToken",
     ];
     // Beside what is on the other list, what only the crate itself sees. `Text` is that of names.
-    let internal = ["Text", "Root", "Kdf", "EntryClass", "EntryId", "Base64Error"];
+    let internal = [
+        "Text",
+        "Root",
+        "Kdf",
+        "EntryClass",
+        "EntryId",
+        "Base64Error",
+        "SignatureCheck",
+        "SignatureHash",
+        "Facts",
+        "ClientAuth",
+        "KeyUsage",
+        "RequestFacts",
+        "Place",
+        "Threshold",
+        "Hash",
+    ];
     let harmless = |name: &str| {
         internal.contains(&name)
             || name.ends_with("Error")

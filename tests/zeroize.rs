@@ -30,6 +30,9 @@ mod private_keys;
 #[cfg(all(feature = "keystore-systemd", unix))]
 #[path = "zeroize/systemd.rs"]
 mod systemd;
+#[cfg(feature = "x509")]
+#[path = "zeroize/x509.rs"]
+mod x509;
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;

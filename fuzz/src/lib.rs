@@ -4,15 +4,25 @@
 //! main package includes this very file and hands every committed seed to the same function. So it
 //! may use only what both packages depend on, and features of the same names.
 
+#[cfg(all(feature = "keystore-software", feature = "ring", feature = "x509"))]
+mod der;
 mod oracle;
 #[cfg(all(feature = "keystore-file", unix))]
 mod store_file;
 
+#[cfg(all(feature = "keystore-software", feature = "ring", feature = "x509"))]
+pub mod certificate;
 pub mod connection_string;
 #[cfg(all(feature = "keystore-file", unix))]
 pub mod file_store;
 pub mod key_name;
 pub mod names;
+#[cfg(all(feature = "keystore-software", feature = "ring", feature = "x509"))]
+pub mod pem;
+#[cfg(all(feature = "keystore-software", feature = "ring", feature = "x509"))]
+pub mod private_key;
+#[cfg(all(feature = "keystore-software", feature = "ring", feature = "x509"))]
+pub mod renewal_policy;
 pub mod sas_token;
 pub mod sign_differential;
 
@@ -25,6 +35,14 @@ pub const BODIES: &[(&str, Body)] = &[
     ("sas_token", sas_token::check),
     ("sign_differential", sign_differential::check),
     ("names", names::check),
+    #[cfg(all(feature = "keystore-software", feature = "ring", feature = "x509"))]
+    ("certificate", certificate::check),
+    #[cfg(all(feature = "keystore-software", feature = "ring", feature = "x509"))]
+    ("pem", pem::check),
+    #[cfg(all(feature = "keystore-software", feature = "ring", feature = "x509"))]
+    ("private_key", private_key::check),
+    #[cfg(all(feature = "keystore-software", feature = "ring", feature = "x509"))]
+    ("renewal_policy", renewal_policy::check),
     ("key_name", key_name::check),
     #[cfg(all(feature = "keystore-file", unix))]
     ("file_store", file_store::check),
