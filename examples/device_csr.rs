@@ -8,7 +8,7 @@
 //!
 //! The private key stays in its file. It is not encrypted: the mode 0600 and its folder keep it.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Arg, ArgAction, ArgGroup, ArgMatches, Command, value_parser};
@@ -71,6 +71,13 @@ fn request(matches: &ArgMatches) -> Result<ExitCode, String> {
     let whose = Whose::read(matches)?;
     let out = matches.get_one::<PathBuf>("out");
     // Before anything is written.
+    if let (Some(out), Some(key)) = (out, matches.get_one::<PathBuf>("new-key"))
+        && is_same_file(out, key)
+    {
+        return Err(
+            "--new-key and --out name the same file: the request would replace the key".into()
+        );
+    }
     if let Some(out) = out
         && !force
         && out.symlink_metadata().is_ok()
@@ -99,6 +106,16 @@ fn request(matches: &ArgMatches) -> Result<ExitCode, String> {
         support::print(&request.to_pem())?;
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Whether two paths name one file, be it there or not.
+fn is_same_file(a: &Path, b: &Path) -> bool {
+    let place = |path: &Path| {
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+        let folder = folder.unwrap_or(Path::new(".")).canonicalize().ok()?;
+        Some(path.canonicalize().unwrap_or(folder.join(path.file_name()?)))
+    };
+    a == b || place(a).is_some_and(|a| place(b) == Some(a))
 }
 
 /// Whom the certificate is to name.

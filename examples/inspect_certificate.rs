@@ -18,6 +18,8 @@ use serde_json::{Value, json};
 
 #[path = "support/certificates.rs"]
 mod certificates;
+#[path = "support/json.rs"]
+mod json;
 #[path = "support/private_keys.rs"]
 mod private_keys;
 mod support;
@@ -198,7 +200,7 @@ fn json(chain: &DeviceCertificate, report: &Report) -> Result<String, String> {
         "findings": findings,
         "severity": report.severity().map(|severity| severity.to_string()),
     });
-    Ok(format!("{object}\n"))
+    Ok(json::line(&object))
 }
 
 fn hex(bytes: &[u8]) -> String {

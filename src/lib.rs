@@ -2,9 +2,11 @@
 //! prove it.
 //!
 //! A device has an **identity** (hub host, device, module), a **key** (a secret, or a handle to one
-//! that never leaves its chip), and from the two it makes **tokens** and **certificates**.
+//! that never leaves its chip), and from the two it makes **tokens**, **certificates** and **TLS
+//! configurations**.
 //!
 //! ```text
+//! floor 4   tls                           whom to trust, and how to be trusted, on a connection
 //! floor 3   sas          x509             tokens and certificates: made, read, judged
 //! floor 2   keystore     identity         keys as handles and their stores; names, connection strings
 //! floor 1   secret   time   encoding      what vanishes, what is now, what the wire looks like
@@ -46,7 +48,8 @@
 //! | `keystore-memory`, `keystore-file`, `keystore-systemd`, `keystore-os` | a [store of keys](keystore) each | |
 //! | `keystore-software` | private keys in memory: P-256, P-384 | |
 //! | `x509`, `x509-issue` | [certificates](x509) read and judged; requested and issued | |
-//! | `aws-lc-rs`, `ring` | RSA for `keystore-software`; checking signatures for `x509` | |
+//! | `tls`, `tls-platform-roots` | [configurations](tls) for rustls; the platform's trust anchors | |
+//! | `aws-lc-rs`, `ring`, `fips` | a provider for `tls` each; RSA for `keystore-software`, checking signatures for `x509` | |
 //!
 //! Features only add. Everything that takes the time takes it as an argument; `SystemClock` is the
 //! only reader of the operating system's clock.
@@ -72,7 +75,7 @@ extern crate alloc;
 extern crate std;
 
 /// The code of the README, compiled with the doc tests.
-#[cfg(all(doctest, feature = "std"))]
+#[cfg(all(doctest, feature = "tls", feature = "aws-lc-rs"))]
 #[doc = include_str!("../README.md")]
 struct Readme;
 
@@ -83,6 +86,8 @@ pub mod keystore;
 pub mod sas;
 pub mod secret;
 pub mod time;
+#[cfg(feature = "tls")]
+pub mod tls;
 #[cfg(feature = "x509")]
 pub mod x509;
 

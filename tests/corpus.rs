@@ -20,6 +20,8 @@ mod bodies;
 /// Whether the targets of certificates are built.
 const HAS_X509: bool = cfg!(all(feature = "keystore-software", feature = "ring", feature = "x509"));
 const OF_X509: [&str; 4] = ["certificate", "pem", "private_key", "renewal_policy"];
+const HAS_TLS: bool = cfg!(all(feature = "keystore-software", feature = "ring", feature = "tls"));
+const OF_TLS: [&str; 2] = ["diagnose", "trust_anchors"];
 const HAS_FILE_STORE: bool = cfg!(all(feature = "keystore-file", unix));
 
 fn root() -> &'static Path {
@@ -47,6 +49,7 @@ fn targets() -> Vec<String> {
     }
     assert!(!names.is_empty(), "fuzz/Cargo.toml has no [[bin]]");
     names.retain(|name| HAS_X509 || !OF_X509.contains(&&**name));
+    names.retain(|name| HAS_TLS || !OF_TLS.contains(&&**name));
     names.retain(|name| name != "file_store" || HAS_FILE_STORE);
     names
 }
@@ -94,6 +97,7 @@ fn every_folder_and_body_has_a_target() {
         .unwrap()
         .map(|entry| entry.unwrap().file_name().into_string().unwrap())
         .filter(|name| HAS_X509 || !OF_X509.contains(&&**name))
+        .filter(|name| HAS_TLS || !OF_TLS.contains(&&**name))
         .filter(|name| name != "file_store" || HAS_FILE_STORE)
         .collect();
     assert_eq!(folders, targets, "fuzz/corpus and the [[bin]]s of fuzz/Cargo.toml");
@@ -294,4 +298,25 @@ fn every_finding_has_a_seed() {
     let all: BTreeSet<_> = hubward::x509::What::CODES.iter().copied().collect();
     let missing: Vec<_> = all.difference(&found).collect();
     assert!(missing.is_empty(), "no seed of `certificate` brings {missing:?}");
+}
+
+#[cfg(all(feature = "keystore-software", feature = "ring", feature = "tls"))]
+#[test]
+fn every_error_of_tls_has_a_seed() {
+    let errors = seeds("trust_anchors")
+        .into_iter()
+        .flat_map(|(_, seed)| bodies::trust_anchors::errors(&seed).collect::<Vec<_>>());
+    assert_all_hit(
+        "TrustAnchorError",
+        variants("src/tls/roots.rs", "TrustAnchorError"),
+        // No bytes are read for that.
+        &["Platform"],
+        &hit(errors),
+    );
+
+    let codes: BTreeSet<&str> =
+        seeds("diagnose").into_iter().map(|(_, seed)| bodies::diagnose::code(&seed)).collect();
+    let missing: Vec<_> =
+        hubward::tls::Fault::CODES.iter().filter(|code| !codes.contains(*code)).collect();
+    assert!(missing.is_empty(), "no seed brings {missing:?}");
 }

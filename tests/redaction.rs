@@ -354,6 +354,13 @@ fn what_is_no_secret_shows() {
 type Holders = Vec<(&'static str, Vec<String>)>;
 
 const MORE_HOLDERS: &[fn() -> Holders] = &[
+    #[cfg(all(
+        feature = "tls",
+        feature = "x509-issue",
+        feature = "keystore-software",
+        feature = "ring"
+    ))]
+    tls::holders,
     #[cfg(feature = "x509")]
     x509::holders,
     #[cfg(feature = "mlock")]
@@ -373,6 +380,13 @@ const MORE_HOLDERS: &[fn() -> Holders] = &[
 const MORE_FAILURES: &[fn() -> Vec<Option<Failure>>] = &[
     #[cfg(feature = "x509")]
     x509::failures,
+    #[cfg(all(
+        feature = "tls",
+        feature = "x509-issue",
+        feature = "keystore-software",
+        feature = "ring"
+    ))]
+    tls::failures,
     #[cfg(feature = "keystore-memory")]
     memory::failures,
     #[cfg(feature = "keystore-software")]
@@ -585,6 +599,92 @@ mod x509 {
             let certificate = Certificate::from_der(bytes.into());
             failures.push(failure("CertificateError", &what, certificate));
         }
+        failures
+    }
+}
+
+#[cfg(all(
+    feature = "tls",
+    feature = "x509-issue",
+    feature = "keystore-software",
+    feature = "ring"
+))]
+mod tls {
+    use hubward::keystore::SoftwareSigningKey;
+    use hubward::pki_types::{CertificateDer, CertificateRevocationListDer};
+    use hubward::tls::{
+        ClientTls, ClientTlsBuilder, Cloud, Provider, ServerTls, ServerTlsBuilder, TlsIdentity,
+        TrustAnchors,
+    };
+    use hubward::x509::{DeviceCertificate, Validity, self_signed};
+
+    use super::*;
+
+    fn identity() -> TlsIdentity {
+        let der = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(private_key()));
+        let key = SoftwareSigningKey::from_der(&der).expect("a key");
+        let device = DeviceId::new(DEVICE).expect("an ID");
+        let validity = Validity::starting(NOW, Duration::from_secs(3600));
+        let certificate = self_signed(&key, &device, validity).expect("it is in order");
+        let certificate = DeviceCertificate::from_certificates(vec![certificate]);
+        TlsIdentity::new(certificate.expect("one"), Arc::new(key)).expect("they fit")
+    }
+
+    fn client() -> ClientTlsBuilder {
+        ClientTls::builder(Provider::Ring).trust(TrustAnchors::of(Cloud::Public))
+    }
+
+    fn server() -> ServerTlsBuilder {
+        ServerTls::builder(Provider::Ring).identity(identity())
+    }
+
+    pub(super) fn holders() -> Holders {
+        let tls = client().identity(identity()).build(FixedClock::at(NOW)).expect("it is right");
+        let serving = server().build(FixedClock::at(NOW)).expect("it is right");
+        let (recorded, _) = tls.recorded();
+        vec![
+            ("TlsIdentity", debugged(&identity())),
+            ("ClientTlsBuilder", debugged(&client().identity(identity()))),
+            ("DangerousClientTls", debugged(&client().identity(identity()).dangerous())),
+            ("ClientTls", debugged(&tls)),
+            ("ServerTlsBuilder", debugged(&server())),
+            ("ServerTls", debugged(&serving)),
+            // What rustls shows of them.
+            ("ClientTls", debugged(&tls.config())),
+            ("ClientTls", debugged(&tls.rotating_config())),
+            ("ClientTls", debugged(&recorded)),
+            ("ServerTls", debugged(&serving.config())),
+        ]
+    }
+
+    /// What is no certificate may be a key.
+    pub(super) fn failures() -> Vec<Option<Failure>> {
+        let mut failures = Vec::new();
+        let label = "PRIVATE KEY";
+        let text = STANDARD.encode(private_key());
+        let mut secrets = misplaced();
+        secrets.push(format!("-----BEGIN {label}-----\n{text}\n-----END {label}-----\n"));
+        secrets.push(format!("-----BEGIN CERTIFICATE-----\n{text}\n-----END CERTIFICATE-----\n"));
+        secrets.push(format!("-----BEGIN CERTIFICATE-----\n{text}"));
+        let mut inputs: Vec<Vec<u8>> = secrets.into_iter().map(String::into_bytes).collect();
+        inputs.push(private_key());
+        for input in inputs {
+            let shown = String::from_utf8_lossy(&input).into_owned();
+            let anchors = TrustAnchors::from_pem(&input);
+            failures.push(failure("TrustAnchorError", &shown, anchors));
+            let anchors = TrustAnchors::from_der(&[CertificateDer::from(&*input)]);
+            failures.push(failure("TrustAnchorError", &shown, anchors));
+            let list = CertificateRevocationListDer::from(input);
+            let built = client().crls([list]).build(FixedClock::at(NOW));
+            failures.push(failure("TlsError", &shown, built));
+        }
+        let protocol = key_text().repeat(10);
+        let built = client().alpn(&[&protocol]).build(FixedClock::at(NOW));
+        failures.push(failure("TlsError", "a protocol", built));
+        let other = identity().certificate().clone();
+        let key = SoftwareSigningKey::generate(hubward::keystore::KeyKind::EcdsaP256);
+        let identity = TlsIdentity::new(other, Arc::new(key.expect("it is random")));
+        failures.push(failure("IdentityError", "another key", identity));
         failures
     }
 }
@@ -1208,7 +1308,7 @@ fn no_error_repeats_a_secret() {
 // The lists against the source.
 
 /// Public types without a secret in them, and why.
-const WITHOUT_SECRETS: [(&str, &str); 51] = [
+const WITHOUT_SECRETS: [(&str, &str); 63] = [
     ("UnixTime", "a moment"),
     ("SystemClock", "has no state"),
     ("FixedClock", "a moment"),
@@ -1259,15 +1359,33 @@ const WITHOUT_SECRETS: [(&str, &str); 51] = [
     ("RenewalPolicyError", "says what is wrong, not what it was"),
     ("ThumbprintError", "says what is wrong, and where"),
     ("IssueError", "names of something public, and the errors of keys"),
+    ("Provider", "names of libraries"),
+    ("PostQuantum", "a choice"),
+    ("Cloud", "a choice"),
+    ("BuiltInRoot", "public"),
+    ("TrustAnchors", "public"),
+    ("Readiness", "what is public of something public"),
+    ("RootReadiness", "what is public of something public"),
+    ("AnchorReadiness", "what is public of something public"),
+    ("Explanation", "a policy, and names of something public"),
+    ("HandshakeRecord", "what a server shows to anybody"),
+    ("Fault", "names of something public, and the errors of keys and of rustls"),
+    ("Diagnosis", "a fault, and what to do"),
     ("SystemdCredentials", "a path: what is in the files is read when it is asked for"),
 ];
 
 /// Types of which this build may have no value, and whether it must have one.
-const BEHIND_FEATURES: [(&str, bool); 12] = {
+const BEHIND_FEATURES: [(&str, bool); 22] = {
     const MEMORY: bool = cfg!(feature = "keystore-memory");
     const SOFTWARE: bool = cfg!(feature = "keystore-software");
     const FILE: bool = cfg!(all(feature = "keystore-file", unix));
     const CHECKS: bool = FILE || cfg!(all(feature = "keystore-systemd", unix));
+    const TLS: bool = cfg!(all(
+        feature = "tls",
+        feature = "x509-issue",
+        feature = "keystore-software",
+        feature = "ring"
+    ));
     [
         ("MemoryKeyStore", MEMORY),
         ("AtLeast", MEMORY),
@@ -1280,6 +1398,17 @@ const BEHIND_FEATURES: [(&str, bool); 12] = {
         ("FileStoreError", FILE),
         ("FsReport", CHECKS),
         ("FsFinding", CHECKS),
+        ("TlsIdentity", TLS),
+        ("ClientTlsBuilder", TLS),
+        ("DangerousClientTls", TLS),
+        ("ClientTls", TLS),
+        ("ServerTlsBuilder", TLS),
+        ("ServerTls", TLS),
+        ("TlsError", TLS),
+        ("IdentityError", TLS),
+        ("TrustAnchorError", TLS),
+        // It takes a handshake to have one; it says what is wrong with something public.
+        ("ClientNameError", false),
         // The kernel may not let a process have a keyring.
         ("OsKeyStore", false),
     ]
@@ -1387,6 +1516,8 @@ fn secrets_are_compared_in_constant_time() {
         "Place",
         "Threshold",
         "Hash",
+        "Shown",
+        "ClientAuth",
     ];
     let harmless = |name: &str| {
         internal.contains(&name)

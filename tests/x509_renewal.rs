@@ -299,6 +299,24 @@ fn policy(threshold: Result<u8, u64>) -> RenewalPolicy {
     threshold.map_or_else(left, percent)
 }
 
+#[test]
+fn a_policy_that_fits_leaves_a_new_certificate_alone() {
+    for (policy, lifetime, fits) in [
+        ("30day", 30 * DAY, false),
+        ("30day", 30 * DAY + 1, true),
+        ("31day", 30 * DAY, false),
+        ("1%", 30 * DAY, true),
+        ("99%", 1, true),
+        ("80%", 0, false),
+    ] {
+        let policy: RenewalPolicy = policy.parse().unwrap();
+        let validity = validity(5, 5 + lifetime);
+        assert_eq!(policy.fits(validity), fits, "{policy} of {lifetime}");
+        assert_eq!(policy.is_due(validity, validity.not_before), !fits);
+    }
+    assert!(!RenewalPolicy::default().fits(validity(5, 1)));
+}
+
 proptest! {
     #![proptest_config(config())]
 
@@ -499,22 +517,24 @@ fn schedules_that_make_no_sense_and_those_that_are_mended() {
 
 #[test]
 fn the_first_wait_is_a_part_of_the_lifetime() {
-    for (lifetime, first) in [
-        (0, MINUTE),
-        (1, MINUTE),
-        (1_499, MINUTE),
-        (1_500, MINUTE),
-        (1_525, MINUTE + 1),
-        (10 * DAY, 10 * DAY / 25),
-        (25 * DAY, DAY),
-        (365 * DAY, DAY),
-        (u64::MAX - 5, DAY),
+    for (lifetime, first, longest) in [
+        (0, MINUTE, MINUTE),
+        (1, MINUTE, MINUTE),
+        (304, MINUTE, MINUTE),
+        (305, MINUTE, MINUTE + 1),
+        (1_499, MINUTE, 299),
+        (1_500, MINUTE, 5 * MINUTE),
+        (1_525, MINUTE + 1, 305),
+        (10 * DAY, 10 * DAY / 25, DAY),
+        (25 * DAY, DAY, DAY),
+        (365 * DAY, DAY, DAY),
+        (u64::MAX - 5, DAY, DAY),
     ] {
         let found = RetrySchedule::for_validity(validity(5, 5 + lifetime));
-        assert_eq!(found, schedule(first, DAY), "{lifetime}");
+        assert_eq!(found, schedule(first, longest), "{lifetime}");
     }
     // Ends before it begins.
-    assert_eq!(RetrySchedule::for_validity(validity(5, 1)), schedule(MINUTE, DAY));
+    assert_eq!(RetrySchedule::for_validity(validity(5, 1)), schedule(MINUTE, MINUTE));
 }
 
 proptest! {

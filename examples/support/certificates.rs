@@ -5,22 +5,21 @@ use std::io::Read as _;
 use std::path::Path;
 
 use hubward::pki_types::CertificateDer;
-use hubward::x509::{Certificate, PEM_MAX, certificates_from_pem};
+use hubward::x509::{Certificate, PEM_MAX, PemError, certificates_from_pem};
 
 use crate::support;
-
-/// How DER begins: with a sequence.
-const SEQUENCE: u8 = 0x30;
 
 /// All certificates of a file, in its order.
 pub(crate) fn read_certificates(path: &Path) -> Result<Vec<Certificate>, String> {
     let told = |error: &dyn std::fmt::Display| format!("{}: {error}", path.display());
     let content = read(path, PEM_MAX)?;
-    if content.first() == Some(&SEQUENCE) {
-        let certificate = Certificate::from_der(CertificateDer::from(content));
-        return certificate.map(|certificate| vec![certificate]).map_err(|error| told(&error));
-    }
-    let certificates = certificates_from_pem(&content).map_err(|error| told(&error))?;
+    let certificates = match certificates_from_pem(&content) {
+        Err(PemError::IsDer) => {
+            let certificate = Certificate::from_der(CertificateDer::from(content));
+            return certificate.map(|certificate| vec![certificate]).map_err(|error| told(&error));
+        }
+        certificates => certificates.map_err(|error| told(&error))?,
+    };
     (1..)
         .zip(certificates)
         .map(|(number, der)| {

@@ -6,14 +6,11 @@ use std::path::{Path, PathBuf};
 use hubward::keystore::SoftwareSigningKey;
 use hubward::secret::SecretText;
 use hubward::x509::{
-    private_key_from_der, private_key_from_encrypted_der, private_key_from_encrypted_pem,
+    PemError, private_key_from_der, private_key_from_encrypted_der, private_key_from_encrypted_pem,
     private_key_from_pem,
 };
 
 use crate::support;
-
-/// How DER begins: with a sequence.
-const SEQUENCE: u8 = 0x30;
 
 /// The private key of a file, opened with the passphrase in another file where it is encrypted.
 pub(crate) fn read_key(
@@ -23,17 +20,17 @@ pub(crate) fn read_key(
     let told = |error: &dyn std::fmt::Display| format!("{}: {error}", path.display());
     let content =
         File::open(path).and_then(support::read).map_err(|error| told(&support::reason(&error)))?;
-    let is_der = content.first() == Some(&SEQUENCE);
     let key = match passphrase_file {
-        None if is_der => private_key_from_der(&content),
-        None => private_key_from_pem(&content),
+        None => match private_key_from_pem(&content) {
+            Err(PemError::IsDer) => private_key_from_der(&content),
+            key => key,
+        },
         Some(file) => {
             let (_, passphrase) = support::read_secret(Some(("--passphrase-file", file)))?;
             let passphrase = SecretText::borrowed(&passphrase);
-            if is_der {
-                private_key_from_encrypted_der(&content, &passphrase)
-            } else {
-                private_key_from_encrypted_pem(&content, &passphrase)
+            match private_key_from_encrypted_pem(&content, &passphrase) {
+                Err(PemError::IsDer) => private_key_from_encrypted_der(&content, &passphrase),
+                key => key,
             }
         }
     };

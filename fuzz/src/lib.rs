@@ -13,6 +13,8 @@ mod store_file;
 #[cfg(all(feature = "keystore-software", feature = "ring", feature = "x509"))]
 pub mod certificate;
 pub mod connection_string;
+#[cfg(all(feature = "keystore-software", feature = "ring", feature = "tls"))]
+pub mod diagnose;
 #[cfg(all(feature = "keystore-file", unix))]
 pub mod file_store;
 pub mod key_name;
@@ -25,6 +27,8 @@ pub mod private_key;
 pub mod renewal_policy;
 pub mod sas_token;
 pub mod sign_differential;
+#[cfg(all(feature = "keystore-software", feature = "ring", feature = "tls"))]
+pub mod trust_anchors;
 
 /// Checks one input; panics where the crate breaks an invariant.
 pub type Body = fn(&[u8]);
@@ -44,6 +48,10 @@ pub const BODIES: &[(&str, Body)] = &[
     #[cfg(all(feature = "keystore-software", feature = "ring", feature = "x509"))]
     ("renewal_policy", renewal_policy::check),
     ("key_name", key_name::check),
+    #[cfg(all(feature = "keystore-software", feature = "ring", feature = "tls"))]
+    ("trust_anchors", trust_anchors::check),
+    #[cfg(all(feature = "keystore-software", feature = "ring", feature = "tls"))]
+    ("diagnose", diagnose::check),
     #[cfg(all(feature = "keystore-file", unix))]
     ("file_store", file_store::check),
 ];

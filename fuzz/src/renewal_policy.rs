@@ -213,5 +213,5 @@ fn retries(case: &Case) {
     check(schedule, wait(span.max(1), longest));
     let lifetime = validity.not_after.as_secs().saturating_sub(validity.not_before.as_secs());
     let first = (lifetime / 25).clamp(60, 86_400);
-    check(RetrySchedule::for_validity(validity), wait(first, 86_400));
+    check(RetrySchedule::for_validity(validity), wait(first, (lifetime / 5).clamp(first, 86_400)));
 }

@@ -8,6 +8,8 @@ pub(crate) const TOKEN_PREFIX: &str = "SharedAccessSignature ";
 
 pub(crate) mod base64;
 pub(crate) mod decimal;
+#[cfg(feature = "x509")]
+pub(crate) mod json;
 pub(crate) mod percent;
 pub(crate) mod signature;
 pub(crate) mod text;

@@ -26,8 +26,8 @@
 //!   virtual machine.
 //! * **Core dumps and debuggers**, for what is not in locked pages. The kernel lets who may trace a
 //!   process (root, or its user) read all of it at any time.
-//! * **Texts and buffers of the caller**, and what other libraries copy: those for RSA and ECDSA compute
-//!   with copies of their own, which they wipe or leave by their own lights.
+//! * **Texts and buffers of the caller**, and what other libraries copy: those for RSA, ECDSA and PBES2
+//!   compute with copies of their own, which they wipe or leave by their own lights.
 
 mod held;
 #[cfg(feature = "mlock")]

@@ -18,6 +18,9 @@ pub static RING_ALGORITHMS: &[&dyn SignatureVerificationAlgorithm] = &[
     webpki::ring::RSA_PKCS1_2048_8192_SHA256,
     webpki::ring::RSA_PKCS1_2048_8192_SHA384,
     webpki::ring::RSA_PKCS1_2048_8192_SHA512,
+    webpki::ring::RSA_PKCS1_2048_8192_SHA256_ABSENT_PARAMS,
+    webpki::ring::RSA_PKCS1_2048_8192_SHA384_ABSENT_PARAMS,
+    webpki::ring::RSA_PKCS1_2048_8192_SHA512_ABSENT_PARAMS,
     webpki::ring::RSA_PSS_2048_8192_SHA256_LEGACY_KEY,
     webpki::ring::RSA_PSS_2048_8192_SHA384_LEGACY_KEY,
     webpki::ring::RSA_PSS_2048_8192_SHA512_LEGACY_KEY,
@@ -39,6 +42,9 @@ pub static AWS_LC_RS_ALGORITHMS: &[&dyn SignatureVerificationAlgorithm] = &[
     webpki::aws_lc_rs::RSA_PKCS1_2048_8192_SHA256,
     webpki::aws_lc_rs::RSA_PKCS1_2048_8192_SHA384,
     webpki::aws_lc_rs::RSA_PKCS1_2048_8192_SHA512,
+    webpki::aws_lc_rs::RSA_PKCS1_2048_8192_SHA256_ABSENT_PARAMS,
+    webpki::aws_lc_rs::RSA_PKCS1_2048_8192_SHA384_ABSENT_PARAMS,
+    webpki::aws_lc_rs::RSA_PKCS1_2048_8192_SHA512_ABSENT_PARAMS,
     webpki::aws_lc_rs::RSA_PSS_2048_8192_SHA256_LEGACY_KEY,
     webpki::aws_lc_rs::RSA_PSS_2048_8192_SHA384_LEGACY_KEY,
     webpki::aws_lc_rs::RSA_PSS_2048_8192_SHA512_LEGACY_KEY,
@@ -78,8 +84,15 @@ pub(super) fn verify(
     message: &[u8],
 ) -> SignatureCheck {
     let mut check = SignatureCheck::NotChecked;
-    // Other sizes the algorithms refuse, whatever the signature, and nothing tells that apart.
-    let is_taken = !matches!(kind, PublicKeyKind::Rsa { bits } if !(2048..=8192).contains(&bits));
+    // Other sizes, and points that are compressed (SEC 1 section 2.3.3), the algorithms refuse, whatever
+    // the signature, and nothing tells that apart.
+    let is_taken = match kind {
+        PublicKeyKind::Rsa { bits } => (2048..=8192).contains(&bits),
+        PublicKeyKind::EcdsaP256 | PublicKeyKind::EcdsaP384 | PublicKeyKind::EcdsaP521 => {
+            key.first() == Some(&4)
+        }
+        PublicKeyKind::Ed25519 | PublicKeyKind::Other => true,
+    };
     for algorithm in algorithms {
         if algorithm.public_key_alg_id().as_ref() == key_algorithm
             && algorithm.signature_alg_id().as_ref() == signature_algorithm

@@ -147,7 +147,14 @@ impl<'a> Value<'a> {
                 let is_padded = |pair: &[u8]| matches!(pair, [0..0x80, 0x80]);
                 ends && content.first() != Some(&0x80) && !content.windows(2).any(is_padded)
             }
+            // As certificates have them (RFC 5280 section 4.1.2.5).
+            (UTC_TIME, content) => is_digits_and_z(content, 12),
+            (GENERALIZED_TIME, content) => is_digits_and_z(content, 14),
             _ => true,
         }
     }
+}
+
+fn is_digits_and_z(content: &[u8], digits: usize) -> bool {
+    matches!(content, [time @ .., b'Z'] if time.len() == digits && time.iter().all(u8::is_ascii_digit))
 }

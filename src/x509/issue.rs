@@ -75,7 +75,7 @@ pub struct CertificateAuthority<'a> {
 }
 
 impl<'a> CertificateAuthority<'a> {
-    /// A root: self-signed, with one intermediate below it at most.
+    /// A root: self-signed, with one level of intermediate CAs below it at most.
     ///
     /// # Errors
     ///
@@ -92,7 +92,8 @@ impl<'a> CertificateAuthority<'a> {
         Ok(Self { certificate: read_back(certificate.der())?, key })
     }
 
-    /// A CA that has a certificate already.
+    /// A CA that has a certificate already. Its name must have one attribute of a kind and one in a set, in
+    /// UTF8String, PrintableString or IA5String: others are not written back as they are.
     ///
     /// # Errors
     ///
@@ -118,8 +119,9 @@ impl<'a> CertificateAuthority<'a> {
         if read_name(&certificate.facts().subject).is_some_and(|parts| parts.is_empty()) {
             return Err(IssueError::NotACa("it has no name"));
         }
-        RemoteKey::new(key)?;
-        Ok(Self { certificate, key })
+        let authority = Self { certificate, key };
+        authority.issuer_params(&RemoteKey::new(key)?.public)?;
+        Ok(authority)
     }
 
     /// The CA's certificate.
@@ -209,7 +211,8 @@ impl<'a> CertificateAuthority<'a> {
     ///
     /// # Errors
     ///
-    /// [`IssueError::Name`] for what can be no code; as [`CertificateAuthority::issue_device`].
+    /// [`IssueError::Name`] for what can be no code; [`IssueError::UnsupportedKey`];
+    /// [`IssueError::Validity`]; [`IssueError::OutlivesIssuer`]; [`IssueError::Key`].
     pub fn prove_possession(
         &self,
         key: &dyn SigningKey,
@@ -256,6 +259,9 @@ impl<'a> CertificateAuthority<'a> {
         let certificate = read_back(certificate.der())?;
         if certificate.facts().issuer != self.certificate.facts().subject {
             return Err(FOREIGN_NAME);
+        }
+        if certificate.facts().public_key != public.bits() {
+            return Err(IssueError::UnsupportedKey);
         }
         Ok(certificate)
     }

@@ -3,17 +3,17 @@
 use core::fmt;
 use core::time::Duration;
 
-use alloc::string::String;
+use alloc::string::{String, ToString as _};
 use alloc::vec::Vec;
 
 use rustls_pki_types::{CertificateDer, SignatureVerificationAlgorithm};
 use thiserror::Error;
 
 use super::chain::{SignatureCheck, check_signature};
-use super::parse::{
-    Certificate, CertificateError, ClientAuth, PublicKeyKind, SignatureHash, Validity,
-};
+use super::parse::{Certificate, CertificateError, ClientAuth, PublicKeyKind, Validity};
 use super::pem::{PemError, certificates_from_pem};
+use super::thumbprint::Thumbprint;
+use crate::encoding::json;
 use crate::identity::{DeviceId, ModuleId, RegistrationId};
 use crate::keystore::SigningKey;
 use crate::time::UnixTime;
@@ -153,13 +153,35 @@ impl DeviceCertificate {
         if now.believed_from(UnixTime::BUILD_FLOOR).is_err() {
             add(Place::Nowhere, What::ClockUnknown { now });
         }
-        self.judge_end_entity(expected, &mut |what| add(Place::Chain(0), what));
-        for (index, certificate) in self.chain.iter().enumerate() {
-            judge_each(certificate, expected, now, &mut |what| add(Place::Chain(index), what));
+        if !expected.thumbprints.is_empty() {
+            self.judge_registered(expected, now, &mut |what| add(Place::Chain(0), what));
+            findings.sort_by_key(|finding| (finding.place, core::cmp::Reverse(finding.severity())));
+            return Report { findings };
         }
+        self.judge_end_entity(expected, &mut |what| add(Place::Chain(0), what));
         self.judge_links(expected, now, &mut add);
         findings.sort_by_key(|finding| (finding.place, core::cmp::Reverse(finding.severity())));
         Report { findings }
+    }
+
+    /// Judges a certificate that the hub knows by its thumbprint: then it looks at nothing but that, the key
+    /// and the validity.
+    fn judge_registered(&self, expected: &Expected<'_>, now: UnixTime, add: &mut dyn FnMut(What)) {
+        let end_entity = self.end_entity();
+        let is_registered = |thumbprint: &Thumbprint| thumbprint.matches(end_entity.der());
+        if !expected.thumbprints.iter().any(is_registered) {
+            add(What::ThumbprintDiffers { found: Thumbprint::sha256(end_entity.der()) });
+        }
+        judge_each(end_entity, expected, now, add);
+        self.judge_key(expected, add);
+    }
+
+    fn judge_key(&self, expected: &Expected<'_>, add: &mut dyn FnMut(What)) {
+        if let Some(key) = expected.key
+            && !self.end_entity().matches(key)
+        {
+            add(What::KeyDiffers);
+        }
     }
 
     fn judge_end_entity(&self, expected: &Expected<'_>, add: &mut dyn FnMut(What)) {
@@ -192,11 +214,7 @@ impl DeviceCertificate {
         if facts.key_usage.is_some_and(|usage| !usage.digital_signature) {
             add(What::NoDigitalSignature);
         }
-        if let Some(key) = expected.key
-            && !end_entity.matches(key)
-        {
-            add(What::KeyDiffers);
-        }
+        self.judge_key(expected, add);
     }
 
     /// Judges who issued whom. The path goes from the device's certificate from issuer to issuer; what is
@@ -215,19 +233,38 @@ impl DeviceCertificate {
                 unique.push((index, certificate));
             }
         }
-        let links = Links(
-            unique
-                .iter()
-                .map(|&(index, certificate)| Link {
-                    index,
-                    certificate,
-                    issuer: find_issuer(index, certificate, &unique, expected, now),
-                })
-                .collect(),
-        );
-        let path = links.path_from(0);
+        let candidates: Vec<_> = unique
+            .iter()
+            .map(|&(index, certificate)| {
+                (index, certificate, issuers(certificate, &unique, expected))
+            })
+            .collect();
+        let is_valid = |certificate: &Certificate| {
+            let Validity { not_before, not_after } = certificate.validity();
+            (not_before..=not_after).contains(&now)
+        };
+        let valid = steps_to_anchor(&candidates, expected, is_valid);
+        let any = steps_to_anchor(&candidates, expected, |_| true);
+        let choose = |(index, certificate, issuers)| {
+            let issuers: Vec<Issuer<'_>> = issuers;
+            let rank = |issuer: &Issuer<'_>| {
+                let at = |steps: &[usize]| match issuer.place {
+                    Place::Chain(place) => steps.get(place).copied().unwrap_or(usize::MAX),
+                    _ => 0,
+                };
+                let distance = match issuer.place {
+                    Place::Chain(place) => place.wrapping_sub(index),
+                    _ => usize::MAX,
+                };
+                (issuer.check, at(&valid), at(&any), !is_valid(issuer.certificate), distance)
+            };
+            Link { index, certificate, issuer: issuers.into_iter().min_by_key(rank) }
+        };
+        let links = Links(candidates.into_iter().map(choose).collect());
+        let path = links.path_from(0, expected);
         let (related, unrelated): (Vec<_>, Vec<_>) = links.0.iter().partition(|link| {
-            let leads_to_first = || links.path_from(link.index).iter().any(|on| on.index == 0);
+            let leads_to_first =
+                || links.path_from(link.index, expected).iter().any(|on| on.index == 0);
             path.iter().any(|on| on.index == link.index) || leads_to_first()
         });
 
@@ -239,11 +276,16 @@ impl DeviceCertificate {
         }
         for (place, link) in related.iter().enumerate() {
             let next = related.get(place + 1).map(|next| next.index);
-            judge_link(link, next, expected, &mut |what| add(Place::Chain(link.index), what));
+            let mut add = |what| add(Place::Chain(link.index), what);
+            judge_each(link.certificate, expected, now, &mut add);
+            judge_link(link, next, expected, &mut add);
         }
-        for (place, link) in path.iter().enumerate().skip(1) {
-            let below = path.get(1..place).unwrap_or_default();
-            judge_issuer(link.certificate, below, &mut |what| add(Place::Chain(link.index), what));
+        for (place, link) in path.iter().enumerate() {
+            let mut add = |what| add(Place::Chain(link.index), what);
+            if place > 0 {
+                let below = path.get(1..place).unwrap_or_default();
+                judge_issuer(link.certificate, below, expected.trusts(link.certificate), &mut add);
+            }
         }
         let Some(end) = path.last() else { return };
         let is_anchored = path.iter().any(|link| expected.trusts(link.certificate));
@@ -252,7 +294,7 @@ impl DeviceCertificate {
             Some(Issuer { place: Place::Anchor, certificate: anchor, .. }) => {
                 let below = path.get(1..).unwrap_or_default();
                 let mut add = |what| add(Place::Anchor, what);
-                judge_issuer(anchor, below, &mut add);
+                judge_issuer(anchor, below, true, &mut add);
                 judge_each(anchor, expected, now, &mut add);
             }
             _ if is_anchored => {}
@@ -262,8 +304,7 @@ impl DeviceCertificate {
             None => {
                 let issuer = end.certificate.issuer().into();
                 // Where the hub can have the next one, that is none of the device's worries.
-                let can_end = path.len() > 1
-                    && expected.anchors.is_empty()
+                let can_end = expected.anchors.is_empty()
                     && !unrelated.iter().any(|link| link.certificate.is_ca());
                 add_at_end(if can_end {
                     What::IssuerElsewhere { issuer }
@@ -294,9 +335,9 @@ struct Issuer<'a> {
 struct Links<'a>(Vec<Link<'a>>);
 
 impl<'a> Links<'a> {
-    /// From issuer to issuer within the chain, to one that is self-signed, has its issuer elsewhere, or is
-    /// issued by one before it.
-    fn path_from(&self, index: usize) -> Vec<&Link<'a>> {
+    /// From issuer to issuer within the chain, to one that is trusted, is self-signed, has its issuer
+    /// elsewhere, or is issued by one before it.
+    fn path_from(&self, index: usize, expected: &Expected<'_>) -> Vec<&Link<'a>> {
         let mut path: Vec<&Link<'a>> = Vec::new();
         let mut next = Some(index);
         while let Some(index) = next
@@ -305,6 +346,8 @@ impl<'a> Links<'a> {
         {
             path.push(link);
             next = match &link.issuer {
+                // Whoever checks it goes no further than to what is trusted.
+                _ if expected.trusts(link.certificate) => None,
                 Some(Issuer { place: Place::Chain(issuer), .. }) => Some(*issuer),
                 _ => None,
             };
@@ -313,15 +356,14 @@ impl<'a> Links<'a> {
     }
 }
 
-/// Who issued a certificate. A name is nobody's own: a CA has several certificates when its key changed or
-/// when another signed it as well, and an attacker takes any name. So the signature decides.
-fn find_issuer<'a>(
-    index: usize,
+/// Who may have issued a certificate: all that have the issuer's name. A name is nobody's own: a CA has
+/// several certificates when its key changed or when another signed it as well, and an attacker takes any
+/// name. So the signature decides.
+fn issuers<'a>(
     certificate: &Certificate,
     chain: &[(usize, &'a Certificate)],
     expected: &Expected<'a>,
-    now: UnixTime,
-) -> Option<Issuer<'a>> {
+) -> Vec<Issuer<'a>> {
     let chain = chain.iter().map(|&(place, other)| (Place::Chain(place), other));
     let anchors = expected.anchors.iter().map(|anchor| (Place::Anchor, anchor));
     chain
@@ -332,20 +374,33 @@ fn find_issuer<'a>(
             certificate: other,
             check: check_signature(certificate, other, expected.algorithms),
         })
-        // Of those whose key signed, which is the same key then: rather one that does not lead away from
-        // the trust anchors, then a valid one, then the one that stands next behind.
-        .min_by_key(|issuer| {
-            let Issuer { place, certificate, check } = issuer;
-            let leads_away = !expected.anchors.is_empty()
-                && certificate.is_self_issued()
-                && !expected.trusts(certificate);
-            let Validity { not_before, not_after } = certificate.validity();
-            let distance = match place {
-                Place::Chain(place) => place.wrapping_sub(index),
-                _ => usize::MAX,
+        .collect()
+}
+
+/// How many steps it is from each certificate to a trust anchor, over those that `may` be on the way.
+fn steps_to_anchor(
+    links: &[(usize, &Certificate, Vec<Issuer<'_>>)],
+    expected: &Expected<'_>,
+    may: impl Fn(&Certificate) -> bool,
+) -> Vec<usize> {
+    let mut steps = alloc::vec![usize::MAX; CHAIN_MAX];
+    for _ in 0..links.len() {
+        for (index, certificate, issuers) in links {
+            let over = |issuer: &Issuer<'_>| match issuer.place {
+                _ if issuer.check == SignatureCheck::Bad || !may(issuer.certificate) => usize::MAX,
+                Place::Chain(place) => steps.get(place).copied().unwrap_or(usize::MAX),
+                _ => 0,
             };
-            (*check, leads_away, !(not_before..=not_after).contains(&now), distance)
-        })
+            let least = match expected.trusts(certificate) {
+                true => 0,
+                false => issuers.iter().map(over).min().unwrap_or(usize::MAX).saturating_add(1),
+            };
+            if let Some(steps) = steps.get_mut(*index) {
+                *steps = least.min(*steps);
+            }
+        }
+    }
+    steps
 }
 
 /// Judges what an issuer did to a certificate that belongs to the chain; `next` stands behind it there.
@@ -359,7 +414,9 @@ fn judge_link(
     let mut is_self_signed = false;
     if let Some(Issuer { place: Place::Chain(issuer), check, .. }) = issuer {
         is_self_signed = issuer == index && *check != SignatureCheck::Bad;
-        if issuer != index && Some(*issuer) != next {
+        // Nobody looks for the issuer of what is trusted.
+        let is_looked_for = issuer != index && !expected.trusts(certificate);
+        if is_looked_for && Some(*issuer) != next {
             add(What::OutOfOrder { issuer: *issuer });
         }
     }
@@ -376,19 +433,23 @@ fn judge_link(
         Some(SignatureCheck::Good) | None => {}
     }
     // Nobody relies on the signature of a root on itself.
-    if !is_self_signed || *index == 0 {
-        match certificate.facts().signature_hash {
-            SignatureHash::Md5 => add(What::WeakSignature { hash: "MD5 or older" }),
-            SignatureHash::Sha1 => add(What::WeakSignature { hash: "SHA-1" }),
-            SignatureHash::Other => {}
-        }
+    if (!is_self_signed || *index == 0)
+        && let Some(hash) = certificate.weak_signature_hash()
+    {
+        add(What::WeakSignature { hash });
     }
 }
 
 /// Whether a certificate may issue others, with those of CAs that are `below` it on the path.
-fn judge_issuer(certificate: &Certificate, below: &[&Link<'_>], add: &mut dyn FnMut(What)) {
+fn judge_issuer(
+    certificate: &Certificate,
+    below: &[&Link<'_>],
+    is_anchor: bool,
+    add: &mut dyn FnMut(What),
+) {
     let facts = certificate.facts();
-    if facts.ca != Some(true) {
+    // Before version 3 none could say so, and of a trust anchor nobody asks it.
+    if facts.ca != Some(true) && !(is_anchor && facts.version < 3) {
         add(What::IssuerNotCa);
     }
     if facts.key_usage.is_some_and(|usage| !usage.key_cert_sign) {
@@ -396,8 +457,8 @@ fn judge_issuer(certificate: &Certificate, below: &[&Link<'_>], add: &mut dyn Fn
     }
     // What a CA is not for, its certificates are not for either, as OpenSSL and Windows have it.
     judge_client_auth(facts.client_auth, add);
-    if facts.constrains_names {
-        add(What::ConstrainsNames);
+    for what in &facts.constrains {
+        add(What::Constrains { what });
     }
     // RFC 5280 section 4.2.1.9: the end entity and what is self-issued do not count.
     let below = below.iter().filter(|link| !link.certificate.is_self_issued()).count();
@@ -460,6 +521,7 @@ pub struct Expected<'a> {
     window: Duration,
     algorithms: &'a [&'a dyn SignatureVerificationAlgorithm],
     anchors: &'a [Certificate],
+    thumbprints: &'a [Thumbprint],
 }
 
 #[derive(Clone, Copy)]
@@ -490,7 +552,14 @@ impl Id<'_> {
 impl<'a> Expected<'a> {
     /// Nothing in particular: only what is wrong for every device.
     pub const fn new() -> Self {
-        Self { id: None, key: None, window: Duration::ZERO, algorithms: &[], anchors: &[] }
+        Self {
+            id: None,
+            key: None,
+            window: Duration::ZERO,
+            algorithms: &[],
+            anchors: &[],
+            thumbprints: &[],
+        }
     }
 
     /// The common name is that of a device.
@@ -533,6 +602,14 @@ impl<'a> Expected<'a> {
         Self { algorithms, ..self }
     }
 
+    /// The hub knows the certificate by its thumbprint, and these are the primary and the secondary. It then
+    /// looks at nothing but that, the validity and the key, and so does the judgement: name, chain and
+    /// purpose do not count.
+    #[must_use]
+    pub const fn thumbprints(self, thumbprints: &'a [Thumbprint]) -> Self {
+        Self { thumbprints, ..self }
+    }
+
     /// The chain ends at one of these, or has one in it: what was registered with the hub. Without any,
     /// where it ends is not looked at.
     #[must_use]
@@ -540,26 +617,21 @@ impl<'a> Expected<'a> {
         Self { anchors, ..self }
     }
 
-    /// Whether it has the name and the key of a trust anchor, which are what is trusted of one (RFC 5280
-    /// section 6.1.1).
     fn trusts(&self, certificate: &Certificate) -> bool {
-        let facts = certificate.facts();
-        let same = |anchor: &Certificate| {
-            anchor.facts().subject == facts.subject && anchor.facts().spki == facts.spki
-        };
-        self.anchors.iter().any(same)
+        self.anchors.iter().any(|anchor| anchor.is_same_ca(certificate))
     }
 }
 
 impl fmt::Debug for Expected<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { id, key, window, algorithms, anchors } = self;
+        let Self { id, key, window, algorithms, anchors, thumbprints } = self;
         f.debug_struct("Expected")
             .field("id", &id.map(|id| id.text()))
             .field("key", key)
             .field("window", window)
             .field("algorithms", &algorithms.len())
             .field("anchors", anchors)
+            .field("thumbprints", thumbprints)
             .finish()
     }
 }
@@ -606,23 +678,19 @@ impl Report {
     /// The report as JSON: an array of objects with `severity`, `code`, `certificate` (an index from 0, or
     /// null) and `text`.
     pub fn to_json(&self) -> String {
-        let mut json = String::from("[");
-        for (place, finding) in self.findings.iter().enumerate() {
-            json.push_str(if place == 0 { "" } else { "," });
-            let (index, text) = match finding.index() {
-                Some(index) => (alloc::format!("{index}"), alloc::format!("{}", finding.what)),
+        json::array(self.findings.iter().map(|finding| {
+            let text = match finding.index() {
+                Some(_) => finding.what.to_string(),
                 // Here nothing but the text says what it is about.
-                None => ("null".into(), alloc::format!("{finding}")),
+                None => finding.to_string(),
             };
-            json.push_str(&alloc::format!(
-                r#"{{"severity":"{}","code":"{}","certificate":{index},"text":"{}"}}"#,
-                finding.severity(),
-                finding.what.code(),
-                JsonText(&text),
-            ));
-        }
-        json.push(']');
-        json
+            json::Object::new()
+                .text("severity", &finding.severity().to_string())
+                .text("code", finding.what.code())
+                .maybe_number("certificate", finding.index())
+                .text("text", &text)
+                .finish()
+        }))
     }
 }
 
@@ -632,22 +700,6 @@ impl fmt::Display for Report {
         self.findings
             .iter()
             .try_for_each(|finding| writeln!(f, "{}: {finding}", finding.severity()))
-    }
-}
-
-/// Escapes what JSON does not take in a string (RFC 8259 section 7).
-struct JsonText<'a>(&'a str);
-
-impl fmt::Display for JsonText<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for character in self.0.chars() {
-            match character {
-                '"' | '\\' => write!(f, "\\{character}")?,
-                '\0'..='\u{1f}' => write!(f, "\\u{:04x}", u32::from(character))?,
-                _ => write!(f, "{character}")?,
-            }
-        }
-        Ok(())
     }
 }
 
@@ -833,9 +885,12 @@ what! {
     Error "path-too-long"
         /// More CAs are below it than it allows.
         PathTooLong = "more CAs are below it than its path length allows: have the device's certificate issued by one above";
-    Note "constrains-names"
-        /// An issuer limits the names of what is below it (RFC 5280 section 4.2.1.10).
-        ConstrainsNames = "it constrains the names of certificates below it, which is not judged here";
+    Note "constrains"
+        /// An issuer constrains what is below it, which is not judged (RFC 5280 sections 4.2.1.10, 4.2.1.11).
+        Constrains {
+            /// Names or policies.
+            what: &'static str,
+        } = "it constrains the {what} of certificates below it, which is not judged here";
     Error "weak-key"
         /// RSA with less than 2048 bits.
         WeakKey {
@@ -847,7 +902,7 @@ what! {
         UnsupportedKey {
             /// Which.
             kind: PublicKeyKind,
-        } = "its key is {kind}; the hub takes RSA, and ECDSA with P-256 or P-384";
+        } = "its key ({kind}) is none that the hub takes: have it issued for RSA, or ECDSA with P-256 or P-384";
     Error "weak-signature"
         /// Signed over a broken hash.
         WeakSignature {
@@ -857,9 +912,15 @@ what! {
     Error "key-differs"
         /// The private key is another one's.
         KeyDiffers = "the private key does not belong to it: give the one that it was requested with";
+    Error "thumbprint-differs"
+        /// Its thumbprint is none of those that were registered.
+        ThumbprintDiffers {
+            /// Its own, SHA-256.
+            found: Thumbprint,
+        } = "its thumbprint ({found}) is none of those that are registered: register it";
     Error "bad-signature"
         /// The signature is not its issuer's.
-        BadSignature = "its signature is not by the key of its issuer: give the issuer's certificate of then, or have it issued anew";
+        BadSignature = "its signature is not by the key of its issuer: give the certificate that its issuer had then, or have it issued anew";
     Warning "signature-not-checked"
         /// Nobody could tell whether the signature is its issuer's.
         SignatureNotChecked = "its signature was not checked: the issuer or an algorithm for it is not at hand";

@@ -122,8 +122,8 @@ pub(super) struct Facts {
     pub(super) key_usage: Option<KeyUsage>,
     /// `None` without extended key usages.
     pub(super) client_auth: Option<ClientAuth>,
-    /// Whether there are name constraints.
-    pub(super) constrains_names: bool,
+    /// What of the certificates below it is constrained and not judged here.
+    pub(super) constrains: Vec<&'static str>,
     pub(super) unknown_critical: Vec<String>,
 }
 
@@ -194,6 +194,11 @@ impl Certificate {
         &self.facts.serial
     }
 
+    /// The version: 3, unless it is so old that it does not say what it is for.
+    pub const fn version(&self) -> u32 {
+        self.facts.version
+    }
+
     /// The public key with its algorithm, in DER.
     pub fn public_key(&self) -> SubjectPublicKeyInfoDer<'_> {
         SubjectPublicKeyInfoDer::from(&*self.facts.spki)
@@ -214,10 +219,37 @@ impl Certificate {
         self.facts.subject == self.facts.issuer
     }
 
-    /// Whether the public key is that of `key`: compares the keys, not their encodings' places.
+    /// Whether the public key is that of `key`: the same kind and the same bits. Of what is no key of the
+    /// hub, everything must be the same.
     #[must_use]
     pub fn matches(&self, key: &dyn crate::keystore::SigningKey) -> bool {
-        *key.public_key() == *self.facts.spki
+        let spki = key.public_key();
+        let has_same_bits = || match read_public_key(&spki) {
+            None | Some((PublicKeyKind::Other, _)) => false,
+            Some((kind, bits)) => kind == self.facts.key_kind && bits == self.facts.public_key,
+        };
+        *spki == *self.facts.spki || has_same_bits()
+    }
+
+    /// Whether it has the name and the key of `other`, which are what is trusted of a trust anchor (RFC 5280
+    /// section 6.1.1).
+    pub(crate) fn is_same_ca(&self, other: &Self) -> bool {
+        self.facts.subject == other.facts.subject && self.facts.spki == other.facts.spki
+    }
+
+    /// The hash of its signature, if it is broken.
+    pub(crate) const fn weak_signature_hash(&self) -> Option<&'static str> {
+        match self.facts.signature_hash {
+            SignatureHash::Md5 => Some("MD5 or older"),
+            SignatureHash::Sha1 => Some("SHA-1"),
+            SignatureHash::Other => None,
+        }
+    }
+
+    /// The bits of the public key, without the algorithm.
+    #[cfg(feature = "tls")]
+    pub(crate) fn public_key_bits(&self) -> &[u8] {
+        &self.facts.public_key
     }
 
     pub(super) const fn facts(&self) -> &Facts {
@@ -245,7 +277,9 @@ impl Facts {
         if der.len() > CERTIFICATE_MAX {
             return Err(CertificateError::TooLong { len: der.len() });
         }
-        if der.first() != Some(&0x30) && super::pem::has_block(der) {
+        // A text may begin with the digit that is the first byte of DER.
+        let is_der = || Value::first(der).is_some_and(|(outer, _)| outer.values().is_some());
+        if super::pem::has_block(der) && !is_der() {
             return Err(CertificateError::IsPem);
         }
         let (outer, rest) = Value::first(der).ok_or(CertificateError::NotDer)?;
@@ -274,7 +308,10 @@ impl Facts {
         let start = outer.header_len();
 
         let mut facts = Self {
-            version: tbs.version.0.saturating_add(1),
+            version: match tbs.version.0 {
+                version @ 0..=2 => version + 1,
+                _ => return Err(malformed("its version is none of 1 to 3")),
+            },
             serial: tbs.raw_serial().to_vec(),
             subject: tbs.subject.as_raw().to_vec(),
             issuer: tbs.issuer.as_raw().to_vec(),
@@ -298,7 +335,7 @@ impl Facts {
             subject_key_id: None,
             key_usage: None,
             client_auth: None,
-            constrains_names: false,
+            constrains: Vec::new(),
             unknown_critical: Vec::new(),
         };
         // There is room for thousands.
@@ -335,16 +372,23 @@ impl Facts {
                     });
                 }
                 ParsedExtension::NameConstraints(_) if are_name_constraints(extension.value) => {
-                    facts.constrains_names = true;
+                    facts.constrains.push("names");
                 }
-                // One that is damaged is as good as one that nobody knows.
-                ParsedExtension::NameConstraints(_)
-                | ParsedExtension::ParseError { .. }
-                | ParsedExtension::UnsupportedExtension { .. }
-                | ParsedExtension::Unparsed
+                ParsedExtension::CertificatePolicies(_)
+                | ParsedExtension::PolicyConstraints(_)
+                | ParsedExtension::InhibitAnyPolicy(_)
+                | ParsedExtension::PolicyMappings(_)
                     if extension.critical =>
                 {
-                    facts.unknown_critical.push(extension.oid.to_id_string());
+                    facts.constrains.push("policies");
+                }
+                // What it says decides nothing here: who it is for beside the common name, and which key
+                // issued it.
+                ParsedExtension::SubjectAlternativeName(_)
+                | ParsedExtension::AuthorityKeyIdentifier(_) => {}
+                // One that is damaged is as good as one that nobody knows.
+                _ if extension.critical => {
+                    facts.unknown_critical.push(dotted(extension.oid.as_bytes()));
                 }
                 _ => {}
             }
@@ -568,7 +612,6 @@ pub(super) fn read_name(name: &[u8]) -> Option<Vec<NamePart>> {
 }
 
 /// The kind of a public key and its bits.
-#[cfg(feature = "x509-issue")]
 pub(super) fn read_public_key(spki: &[u8]) -> Option<(PublicKeyKind, Vec<u8>)> {
     let public_key = PublicKeyParts::of(Value::only(spki, SEQUENCE)?)?;
     Some((key_kind(&public_key), public_key.key.to_vec()))
@@ -645,7 +688,7 @@ fn shown(name: &[Vec<Attribute<'_>>]) -> String {
         shown.push_str(if place == 0 { "" } else { ", " });
         for (place, attribute) in set.iter().enumerate() {
             shown.push_str(if place == 0 { "" } else { " + " });
-            let kind = dotted(attribute.kind);
+            let kind = dotted(attribute.kind.content);
             shown.push_str(short_name(&kind).unwrap_or(&kind));
             shown.push('=');
             match attribute.text() {
@@ -718,8 +761,9 @@ fn key_kind(public_key: &PublicKeyParts<'_>) -> PublicKeyKind {
     let Some((oid, parameters)) = Value::first(public_key.algorithm) else {
         return PublicKeyKind::Other;
     };
-    match &*dotted(oid) {
-        "1.2.840.10045.2.1" => match Value::only(parameters, OID).map(dotted).as_deref() {
+    let curve = || Value::only(parameters, OID).map(|curve| dotted(curve.content));
+    match &*dotted(oid.content) {
+        "1.2.840.10045.2.1" => match curve().as_deref() {
             Some("1.2.840.10045.3.1.7") => PublicKeyKind::EcdsaP256,
             Some("1.3.132.0.34") => PublicKeyKind::EcdsaP384,
             Some("1.3.132.0.35") => PublicKeyKind::EcdsaP521,
@@ -753,7 +797,7 @@ fn bits(number: &[u8]) -> usize {
 /// The hash of a signature, by the content of its algorithm.
 fn signature_hash(algorithm: &[u8]) -> SignatureHash {
     let Some((oid, parameters)) = Value::first(algorithm) else { return SignatureHash::Other };
-    match &*dotted(oid) {
+    match &*dotted(oid.content) {
         // MD2, MD4 and MD5 with RSA.
         "1.2.840.113549.1.1.2" | "1.2.840.113549.1.1.3" | "1.2.840.113549.1.1.4" => {
             SignatureHash::Md5
@@ -775,7 +819,7 @@ fn pss_hash(parameters: &[u8]) -> SignatureHash {
         let hash = Value::only(hash.content, SEQUENCE)?.values()?.first().copied()?;
         (hash.identifier == OID).then_some(hash)
     };
-    match named().map(dotted).as_deref() {
+    match named().map(|oid| dotted(oid.content)).as_deref() {
         // MD2, MD4 and MD5.
         Some("1.2.840.113549.2.2" | "1.2.840.113549.2.4" | "1.2.840.113549.2.5") => {
             SignatureHash::Md5
@@ -785,10 +829,21 @@ fn pss_hash(parameters: &[u8]) -> SignatureHash {
     }
 }
 
-/// An object identifier as numbers with dots between.
-fn dotted(oid: Value<'_>) -> String {
-    Oid::new(oid.content.into()).to_id_string()
+/// An object identifier as numbers with dots between. One that nobody has is in hexadecimal: its numbers
+/// would be a work of their own.
+fn dotted(oid: &[u8]) -> String {
+    match oid.len() {
+        0..=OID_SHOWN => Oid::new(oid.into()).to_id_string(),
+        _ => {
+            let mut shown = String::from("#");
+            oid.iter().for_each(|byte| shown.push_str(&format!("{byte:02X}")));
+            shown
+        }
+    }
 }
+
+/// The longest object identifier whose numbers are shown, in bytes.
+const OID_SHOWN: usize = 32;
 
 /// Why a certificate was not read.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]

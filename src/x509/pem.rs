@@ -13,6 +13,8 @@ use zeroize::Zeroizing;
 
 use super::der::Value;
 use super::private_key::PrivateKey;
+#[cfg(feature = "x509-issue")]
+use super::remote_key::IssueError;
 use crate::secret::SecretText;
 
 /// The most bytes of PEM that are read.
@@ -127,7 +129,7 @@ fn private_key(pem: &[u8], passphrase: Option<&SecretText<'_>>) -> Result<Privat
 
 /// The request of a PEM file with one.
 #[cfg(feature = "x509-issue")]
-pub(super) fn request_from_pem(pem: &[u8]) -> Result<Vec<u8>, PemError> {
+pub(super) fn request_from_pem(pem: &[u8]) -> Result<Vec<u8>, IssueError> {
     let is_request = |block: &&Block<'_>| {
         matches!(block.label, "CERTIFICATE REQUEST" | "NEW CERTIFICATE REQUEST")
     };
@@ -135,7 +137,8 @@ pub(super) fn request_from_pem(pem: &[u8]) -> Result<Vec<u8>, PemError> {
     let mut requests = blocks.iter().filter(is_request);
     match (requests.next(), requests.next()) {
         (Some(block), None) => Ok(core::mem::take(&mut *block.decode()?)),
-        _ => Err(PemError::NoBlock),
+        (None, _) => Err(IssueError::NotARequest("the file has none")),
+        (Some(_), Some(_)) => Err(IssueError::NotARequest("the file has more than one")),
     }
 }
 

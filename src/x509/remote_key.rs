@@ -34,6 +34,10 @@ impl PublicHalf {
         Ok(Self { bits, algorithm, kind, spki: spki.to_vec() })
     }
 
+    pub(super) fn bits(&self) -> &[u8] {
+        &self.bits
+    }
+
     /// RFC 7093 section 2, method 4 with SHA-256, cut to 160 bits.
     pub(super) fn key_id(&self) -> Vec<u8> {
         Sha256::digest(&self.spki).iter().copied().take(20).collect()

@@ -73,6 +73,13 @@ impl RenewalPolicy {
         }
     }
 
+    /// Whether a certificate of that validity is not due as soon as it is issued, as it is where the span is
+    /// no shorter than the lifetime: a device would renew without end. Choose another policy then.
+    #[must_use]
+    pub fn fits(self, validity: Validity) -> bool {
+        !self.is_due(validity, validity.not_before)
+    }
+
     /// The first moment at which a certificate of that validity is to be renewed; `None` if at once,
     /// because it ends before it begins.
     fn due_at(self, validity: Validity) -> Option<UnixTime> {
@@ -175,6 +182,10 @@ pub enum Renewal {
 
 /// When a certificate of that validity is to be renewed.
 ///
+/// A policy whose span is no shorter than the lifetime says [`Renewal::Now`] of every certificate that it is
+/// asked about, a new one as well: see [`RenewalPolicy::fits`]. Whoever renews waits between two tries
+/// ([`RetrySchedule`]).
+///
 /// # Examples
 ///
 /// ```
@@ -226,12 +237,14 @@ impl RetrySchedule {
         Self { first, longest: if longest < first { first } else { longest } }
     }
 
-    /// From 4 % of a certificate's lifetime, as in the identity service, up to a day; at least a minute.
+    /// From 4 % of a certificate's lifetime, as in the identity service, and at least a minute, up to five
+    /// times that: a fifth of the lifetime is what [`RenewalPolicy::default`] leaves. No wait is longer than
+    /// a day.
     #[must_use]
     pub fn for_validity(validity: Validity) -> Self {
         let lifetime = validity.not_after.saturating_duration_since(validity.not_before).as_secs();
         let first = (lifetime / 25).clamp(MINUTE, DAY);
-        Self { first, longest: DAY }
+        Self { first, longest: (lifetime / 5).clamp(first, DAY) }
     }
 
     /// When to try again, after `failures` tries in a row failed (from 1), the last of them at `now`.

@@ -15,7 +15,7 @@ use rustls_pki_types::{
 
 use super::chain::{SignatureCheck, verify};
 use super::parse::{PublicKeyKind, RequestFacts, read_public_key};
-use super::pem::{PemError, to_pem};
+use super::pem::to_pem;
 use super::remote_key::{IssueError, RemoteKey};
 use crate::identity::{DeviceId, ModuleId, RegistrationId};
 use crate::keystore::SigningKey;
@@ -101,10 +101,7 @@ impl CertificateRequest {
     ///
     /// [`IssueError::Pem`]; [`IssueError::NotARequest`].
     pub fn from_pem(pem: &[u8]) -> Result<Self, IssueError> {
-        let der = super::pem::request_from_pem(pem).map_err(|error| match error {
-            PemError::NoBlock => IssueError::NotARequest("it is no PEM with one request"),
-            error => IssueError::Pem(error),
-        })?;
+        let der = super::pem::request_from_pem(pem)?;
         Self::from_der(&CertificateSigningRequestDer::from(der))
     }
 
@@ -183,7 +180,7 @@ pub(super) fn device_params(common_name: &str, kind: PublicKeyKind) -> Certifica
     params.distinguished_name.push(DnType::CommonName, common_name);
     params.is_ca = IsCa::ExplicitNoCa;
     params.key_usages = Vec::from([KeyUsagePurpose::DigitalSignature]);
-    // TLS 1.2 with RSA key transport needs it; an ECDSA key enciphers nothing (RFC 8813 section 3).
+    // As the identity service asks for it; an ECDSA key enciphers nothing (RFC 8813 section 3).
     if matches!(kind, PublicKeyKind::Rsa { .. }) {
         params.key_usages.push(KeyUsagePurpose::KeyEncipherment);
     }

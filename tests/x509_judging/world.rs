@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use hubward::keystore::{KeyKind, SigningKey, SoftwareSigningKey};
 use hubward::pki_types::SignatureVerificationAlgorithm;
-use hubward::x509::{Certificate, DeviceCertificate, Expected, RING_ALGORITHMS, Report};
+use hubward::x509::{
+    Certificate, DeviceCertificate, Expected, RING_ALGORITHMS, Report, Thumbprint,
+};
 use hubward::{DeviceId, ModuleId, RegistrationId, UnixTime};
 
 use crate::certificates::{DAY, Draft, NOW, OpenSsl, certificate, oid, sequence, tlv};
@@ -162,6 +164,8 @@ pub(crate) struct Judged {
     pub(crate) window: Duration,
     pub(crate) algorithms: &'static [&'static dyn SignatureVerificationAlgorithm],
     pub(crate) now: u64,
+    /// Those that are registered.
+    pub(crate) thumbprints: Vec<Thumbprint>,
 }
 
 impl Judged {
@@ -175,6 +179,7 @@ impl Judged {
             window: Duration::ZERO,
             algorithms: RING_ALGORITHMS,
             now: NOW,
+            thumbprints: Vec::new(),
         }
     }
 
@@ -215,6 +220,7 @@ impl Judged {
                 Expected::new().registration(&registration)
             }
         };
+        expected = expected.thumbprints(&self.thumbprints);
         expected =
             expected.window(self.window).algorithms(self.algorithms).trust_anchors(&self.anchors);
         if let Some(key) = self.key {
