@@ -77,8 +77,8 @@ fn main() -> Result<()> {
     // For a library that takes a configuration once and keeps it.
     let rotating = tls.rotating_config();
 
-    let mut old = Connection::open(gateway, tls.config())?;
-    let old_generation = tls.generation();
+    let (config, old_generation) = tls.config_and_generation();
+    let mut old = Connection::open(gateway, config)?;
     println!("the device shows {}", shown(&first));
     println!("the gateway sees {}", old.ask()?);
 
@@ -193,7 +193,7 @@ fn serve(tls: &ServerTls, mut socket: TcpStream) -> Result<()> {
         connection.complete_io(&mut socket)?;
     }
     // Not before the handshake is over: until then the device has proved nothing.
-    let device = ServerTls::device_of(&connection)?;
+    let device = ServerTls::device_of(&connection, START)?;
     let chain = connection.peer_certificates().unwrap_or_default();
     let thumbprint = Thumbprint::sha256(chain.first().ok_or("the device has no certificate")?);
 

@@ -6,7 +6,7 @@
 //! configurations**.
 //!
 //! ```text
-//! floor 4   tls                           whom to trust, and how to be trusted, on a connection
+//! floor 4   tls          session          connections: whom to trust; the words of MQTT, AMQP, HTTPS
 //! floor 3   sas          x509             tokens and certificates: made, read, judged
 //! floor 2   keystore     identity         keys as handles and their stores; names, connection strings
 //! floor 1   secret   time   encoding      what vanishes, what is now, what the wire looks like
@@ -49,6 +49,7 @@
 //! | `keystore-software` | private keys in memory: P-256, P-384 | |
 //! | `x509`, `x509-issue` | [certificates](x509) read and judged; requested and issued | |
 //! | `tls`, `tls-platform-roots` | [configurations](tls) for rustls; the platform's trust anchors | |
+//! | `session` | [credentials](session) in the words of the protocols | |
 //! | `aws-lc-rs`, `ring`, `fips` | a provider for `tls` each; RSA for `keystore-software`, checking signatures for `x509` | |
 //!
 //! Features only add. Everything that takes the time takes it as an argument; `SystemClock` is the
@@ -85,6 +86,8 @@ pub mod identity;
 pub mod keystore;
 pub mod sas;
 pub mod secret;
+#[cfg(feature = "session")]
+pub mod session;
 pub mod time;
 #[cfg(feature = "tls")]
 pub mod tls;

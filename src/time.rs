@@ -70,6 +70,30 @@ impl UnixTime {
         Duration::from_secs(self.0.saturating_sub(earlier.0))
     }
 
+    /// The moment of a date in the Gregorian calendar, in UTC; `None` if there is none, before 1970 and after
+    /// the year 9999. A leap second is the one before it.
+    #[cfg(feature = "session")]
+    pub(crate) fn from_civil([year, month, day]: [u64; 3], [h, m, s]: [u64; 3]) -> Option<Self> {
+        let is_leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+        let days = match month {
+            2 => 28 + u64::from(is_leap),
+            4 | 6 | 9 | 11 => 30,
+            _ => 31,
+        };
+        let fits = (1970..=9999).contains(&year)
+            && (1..=12).contains(&month)
+            && (1..=days).contains(&day)
+            && h < 24
+            && m < 60
+            && s <= 60;
+        fits.then_some(())?;
+        // As in `Display`: years that begin in March.
+        let (year, month) = if month > 2 { (year, month - 3) } else { (year - 1, month + 9) };
+        let day_of_year = (153 * month + 2) / 5 + day - 1;
+        let days = 365 * year + year / 4 - year / 100 + year / 400 + day_of_year - 719_468;
+        Some(Self(((days * 24 + h) * 60 + m) * 60 + s.min(59)))
+    }
+
     /// Refuses a moment before `floor`.
     ///
     /// # Errors
@@ -204,6 +228,218 @@ impl Clock for FixedClock {
             floor: UnixTime::BUILD_FLOOR,
         })
     }
+}
+
+/// A clock that answers at least a floor: where the one within does not know the time, the floor's moment.
+///
+/// For TLS on a device that has no clock: certificates are then checked in full, at that moment. One that
+/// has expired since is not noticed, and one that begins after it is refused, so that the floor must move on:
+/// persist the [high-water mark](TrustedTime::high_water). It is for TLS alone: no token is made by it.
+#[derive(Clone, Copy, Debug)]
+pub struct FloorClock<C> {
+    clock: C,
+    floor: UnixTime,
+}
+
+impl<C: Clock> FloorClock<C> {
+    /// `clock`, and `floor` where it does not know; a floor before [`UnixTime::BUILD_FLOOR`] is that.
+    #[must_use]
+    pub fn new(clock: C, floor: UnixTime) -> Self {
+        Self { clock, floor: floor.max(UnixTime::BUILD_FLOOR) }
+    }
+}
+
+impl<C: Clock> Clock for FloorClock<C> {
+    fn now(&self) -> Result<UnixTime, TimeError> {
+        Ok(self.clock.now().map_or(self.floor, |now| now.max(self.floor)))
+    }
+}
+
+/// How far a moment can be relied on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub enum Confidence {
+    /// It is at least that late: nobody knows more.
+    Floor,
+    /// The clock says so, and nobody has confirmed it.
+    Clock,
+    /// A server that proved itself said so.
+    Server,
+}
+
+/// What a device knows of the time: a floor, its clock, and what an authenticated server said.
+///
+/// ```text
+///   floor: this version's release, or the high-water mark of an earlier run, whichever is later
+///   clock: the operating system's, if it shows a moment after the floor
+///   offset: from the clock to the server's `Date`, kept while the clock runs on
+/// ```
+///
+/// Whether a clock ran on or was set a little forward cannot be told: learn from each reply.
+///
+/// It may help to mint a token. It never makes a certificate valid that is not: give TLS the clock itself, or
+/// a [`FloorClock`].
+///
+/// # Examples
+///
+/// A device whose clock shows the time since it was switched on:
+///
+/// ```
+/// use hubward::time::{Confidence, TrustedTime};
+/// use hubward::{Clock, FixedClock, UnixTime};
+///
+/// let mut time = TrustedTime::new(FixedClock::at(UnixTime::from_secs(42)));
+/// assert!(time.now().is_err());
+/// // From the `Date` of a reply over TLS with the server's name verified.
+/// time.learn(UnixTime::from_secs(1_800_000_000))?;
+/// assert_eq!(time.now(), Ok(UnixTime::from_secs(1_800_000_000)));
+/// assert_eq!(time.estimate().confidence, Confidence::Server);
+/// # Ok::<(), hubward::time::LearnError>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct TrustedTime<C> {
+    clock: C,
+    floor: UnixTime,
+    learned: Option<Learned>,
+    /// The latest that a server said.
+    latest_said: UnixTime,
+}
+
+/// What a server said, and what the clock showed then.
+#[derive(Clone, Copy, Debug)]
+struct Learned {
+    server: UnixTime,
+    shown: UnixTime,
+}
+
+impl Learned {
+    /// A clock that takes longer than that to pass the floor was set.
+    const PASSING_MAX: Duration = Duration::from_secs(365 * 86_400);
+
+    /// What time it is now that the clock shows `shown`; `None` if it has not run on since, but was set, or
+    /// switched off and on.
+    fn now(&self, shown: UnixTime, floor: UnixTime) -> Option<UnixTime> {
+        let elapsed = Duration::from_secs(shown.as_secs().checked_sub(self.shown.as_secs())?);
+        let passed_floor = self.shown < floor && shown >= floor;
+        // A clock that was saved when the device was switched off begins a little before the floor. When it
+        // passes that it is still behind what the server said, and one that was set would not be.
+        let is_late = shown < self.server && elapsed <= Self::PASSING_MAX;
+        (!passed_floor || is_late).then(|| self.server.saturating_add(elapsed).max(floor))
+    }
+}
+
+/// A moment, and how far it can be relied on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct TimeEstimate {
+    /// The moment; with [`Confidence::Floor`], it may be any later one.
+    pub now: UnixTime,
+    /// How far it can be relied on.
+    pub confidence: Confidence,
+}
+
+impl<C: Clock> TrustedTime<C> {
+    /// How far after [`UnixTime::BUILD_FLOOR`] a server may say that it is: twenty years. A device does not
+    /// run longer on one version, and a moment beyond would raise the high-water mark for good.
+    pub const AHEAD_MAX: Duration = Duration::from_secs(20 * 365 * 86_400);
+
+    const LATEST: UnixTime = UnixTime::BUILD_FLOOR.saturating_add(Self::AHEAD_MAX);
+
+    /// What `clock` knows, from [`UnixTime::BUILD_FLOOR`] on.
+    #[must_use]
+    pub const fn new(clock: C) -> Self {
+        let floor = UnixTime::BUILD_FLOOR;
+        Self { clock, floor, learned: None, latest_said: floor }
+    }
+
+    /// The same with the [high-water mark](Self::high_water) of an earlier run as the floor. One before the
+    /// release of this version, or too far after it, was not written by this crate and does not count.
+    #[must_use]
+    pub fn with_high_water(self, mark: UnixTime) -> Self {
+        let floor = if mark <= Self::LATEST { self.floor.max(mark) } else { self.floor };
+        Self { floor, ..self }
+    }
+
+    /// What time it is, as far as it is known.
+    #[must_use]
+    pub fn estimate(&self) -> TimeEstimate {
+        let shown = self.shown();
+        let learned = self.learned.and_then(|learned| learned.now(shown, self.floor));
+        if let Some(now) = learned.filter(|now| *now <= Self::LATEST) {
+            return TimeEstimate { now, confidence: Confidence::Server };
+        }
+        if shown >= self.floor {
+            return TimeEstimate { now: shown, confidence: Confidence::Clock };
+        }
+        TimeEstimate { now: self.floor, confidence: Confidence::Floor }
+    }
+
+    /// Learns what time a server says it is: from the `Date` of a reply over a connection on which the
+    /// server's certificate and name were verified, and from nothing else.
+    ///
+    /// # Errors
+    ///
+    /// [`LearnError`] for a moment before the floor, or one that is [too far ahead](Self::AHEAD_MAX);
+    /// nothing is learned then.
+    pub fn learn(&mut self, server: UnixTime) -> Result<(), LearnError> {
+        if server < self.floor {
+            return Err(LearnError::BeforeFloor { server, floor: self.floor });
+        }
+        if server > Self::LATEST {
+            return Err(LearnError::TooFar { server, latest: Self::LATEST });
+        }
+        self.learned = Some(Learned { server, shown: self.shown() });
+        self.latest_said = self.latest_said.max(server);
+        Ok(())
+    }
+
+    /// The latest moment that is known to have been: what a server said, and the floor. Persist it now and
+    /// then, and hand it to the next run. What the clock says does not raise it, neither alone nor since a
+    /// server spoke, for a clock that was once too far ahead would shut the device out for good.
+    pub fn high_water(&self) -> UnixTime {
+        self.latest_said.max(self.floor)
+    }
+
+    /// What the clock shows, be it believable or not.
+    fn shown(&self) -> UnixTime {
+        match self.clock.now() {
+            Ok(now) | Err(TimeError::ClockUnknown { now, .. }) => now,
+        }
+    }
+}
+
+/// Knows the time where the clock or a server does.
+impl<C: Clock> Clock for TrustedTime<C> {
+    fn now(&self) -> Result<UnixTime, TimeError> {
+        match self.estimate() {
+            TimeEstimate { confidence: Confidence::Floor, .. } => {
+                Err(TimeError::ClockUnknown { now: self.shown(), floor: self.floor })
+            }
+            TimeEstimate { now, .. } => Ok(now),
+        }
+    }
+}
+
+/// Why nothing was learned from a server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum LearnError {
+    /// It said a moment that is over for sure.
+    #[error("the server says that it is {server}, which is before {floor}: its clock is wrong")]
+    BeforeFloor {
+        /// What it said.
+        server: UnixTime,
+        /// The floor.
+        floor: UnixTime,
+    },
+    /// It said a moment that is too far ahead.
+    #[error("the server says that it is {server}, and no later moment than {latest} is believed")]
+    TooFar {
+        /// What it said.
+        server: UnixTime,
+        /// The latest that is believed.
+        latest: UnixTime,
+    },
 }
 
 /// Why a clock gave no moment.

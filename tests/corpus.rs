@@ -23,6 +23,18 @@ const OF_X509: [&str; 4] = ["certificate", "pem", "private_key", "renewal_policy
 const HAS_TLS: bool = cfg!(all(feature = "keystore-software", feature = "ring", feature = "tls"));
 const OF_TLS: [&str; 2] = ["diagnose", "trust_anchors"];
 const HAS_FILE_STORE: bool = cfg!(all(feature = "keystore-file", unix));
+const HAS_SESSION: bool = cfg!(feature = "session");
+
+/// Whether the target of that name is built.
+fn is_built(name: &str) -> bool {
+    match name {
+        "file_store" => HAS_FILE_STORE,
+        "storage_uri" => HAS_SESSION,
+        name if OF_TLS.contains(&name) => HAS_TLS,
+        name if OF_X509.contains(&name) => HAS_X509,
+        _ => true,
+    }
+}
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -48,9 +60,7 @@ fn targets() -> Vec<String> {
         }
     }
     assert!(!names.is_empty(), "fuzz/Cargo.toml has no [[bin]]");
-    names.retain(|name| HAS_X509 || !OF_X509.contains(&&**name));
-    names.retain(|name| HAS_TLS || !OF_TLS.contains(&&**name));
-    names.retain(|name| name != "file_store" || HAS_FILE_STORE);
+    names.retain(|name| is_built(name));
     names
 }
 
@@ -96,9 +106,7 @@ fn every_folder_and_body_has_a_target() {
     let folders: BTreeSet<String> = fs::read_dir(root().join("fuzz/corpus"))
         .unwrap()
         .map(|entry| entry.unwrap().file_name().into_string().unwrap())
-        .filter(|name| HAS_X509 || !OF_X509.contains(&&**name))
-        .filter(|name| HAS_TLS || !OF_TLS.contains(&&**name))
-        .filter(|name| name != "file_store" || HAS_FILE_STORE)
+        .filter(|name| is_built(name))
         .collect();
     assert_eq!(folders, targets, "fuzz/corpus and the [[bin]]s of fuzz/Cargo.toml");
     let bodies: BTreeSet<String> = bodies::BODIES.iter().map(|(name, _)| (*name).into()).collect();
@@ -200,6 +208,20 @@ fn every_error_has_a_seed() {
 
     let errors = hit(texts("key_name").filter_map(|text| KeyName::new(&text).err()));
     assert_all_hit("KeyNameError", variants("src/keystore/name.rs", "KeyNameError"), &[], &errors);
+}
+
+#[cfg(feature = "session")]
+#[test]
+fn every_reason_against_a_place_has_a_seed() {
+    let seeds = seeds("storage_uri").into_iter();
+    let reasons = seeds.flat_map(|(_, seed)| bodies::storage_uri::reasons(&seed));
+    assert_all_hit(
+        "StorageReason",
+        variants("src/session/storage.rs", "StorageReason"),
+        // More bytes than a seed may have.
+        &["TooLong"],
+        &hit(reasons),
+    );
 }
 
 /// The reasons of damage are told apart as well: there are many ways to be damaged.

@@ -25,8 +25,9 @@ use hubward::identity::Authentication;
 use hubward::keystore::rotation::RotationError;
 use hubward::keystore::{KeyError, KeyName, NewKey, PreparedMac, Tag};
 use hubward::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer, PrivateSec1KeyDer};
-use hubward::sas::ServiceBusKey;
+use hubward::sas::{ServiceBusKey, TokenCache, TokenFn, TokenPolicy, TokenSource};
 use hubward::secret::{SecretBytes, SecretText};
+use hubward::time::TrustedTime;
 use hubward::{
     Clock, ConnectionString, DeviceId, FixedClock, GroupKey, HubHost, IdScope, MacKey, ModuleId,
     OtherError, PolicyName, RegistrationId, ResourceUri, SasError, SasSigner, SasToken,
@@ -310,7 +311,27 @@ fn holders() -> Holders {
         ("NewKey", debugged(&NewKey::Private(&private))),
         ("NewKey", debugged(&NewKey::Private(&sec1))),
     ];
+    holders.extend(token_caches());
     holders.extend(MORE_HOLDERS.iter().flat_map(|holders| holders()));
+    holders
+}
+
+/// Over sources that hold a key themselves, with a token and with a token's error.
+fn token_caches() -> Holders {
+    let boxed: Box<dyn TokenSource> =
+        Box::new(SasSigner::new(key(), &device()).expect("not Service Bus"));
+    let by_signer = SasSigner::new(Talkative(KEY), &device()).expect("not Service Bus");
+    let source =
+        TokenFn(|_| SasToken::from_string(token_text()).map_err(|_| SasError::ZeroLifetime));
+    let mut by_function = TokenCache::new(source, &device(), TokenPolicy::default());
+    let mut by_signer = TokenCache::new(by_signer, &device(), TokenPolicy::default());
+    let mut holders = vec![
+        ("TokenCache", debugged(&by_signer)),
+        ("TokenCache", debugged(&TokenCache::new(boxed, &device(), TokenPolicy::default()))),
+        ("CachedToken", debugged(&by_function.poll(NOW))),
+        ("CachedToken", debugged(&by_signer.poll(NOW))),
+    ];
+    holders.extend([("TokenCache", debugged(&by_function)), ("TokenCache", debugged(&by_signer))]);
     holders
 }
 
@@ -361,6 +382,8 @@ const MORE_HOLDERS: &[fn() -> Holders] = &[
         feature = "ring"
     ))]
     tls::holders,
+    #[cfg(feature = "session")]
+    session::holders,
     #[cfg(feature = "x509")]
     x509::holders,
     #[cfg(feature = "mlock")]
@@ -387,6 +410,8 @@ const MORE_FAILURES: &[fn() -> Vec<Option<Failure>>] = &[
         feature = "ring"
     ))]
     tls::failures,
+    #[cfg(feature = "session")]
+    session::failures,
     #[cfg(feature = "keystore-memory")]
     memory::failures,
     #[cfg(feature = "keystore-software")]
@@ -525,6 +550,99 @@ mod memory {
         // What the work of a transaction answers comes out as it is.
         let silent = store.transact(&mut |_| Broken.hmac_sha256(&[]).map(drop));
         failures.push(failure("KeyError", "a transaction", silent));
+        failures
+    }
+}
+
+#[cfg(feature = "session")]
+mod session {
+    use hubward::session::HubIdentity;
+    use hubward::session::amqp::{PutToken, SaslPlain};
+    use hubward::session::https::Authorization;
+    use hubward::session::preflight::Preflight;
+    use hubward::session::storage::FileUpload;
+
+    use super::*;
+
+    fn device_id() -> DeviceId {
+        DeviceId::new(DEVICE).expect("an ID")
+    }
+
+    /// A signature for a blob, with the canary in the place of the one that is secret.
+    fn blob_sas() -> String {
+        let signature = STANDARD.encode(signature());
+        let signature = urlencoding::encode(&signature).into_owned();
+        format!("?sv=2018-03-28&sr=b&sig={signature}&se=2027-01-15T09%3A00%3A00Z&sp=rw")
+    }
+
+    fn upload(sas: &str) -> FileUpload<'_> {
+        let host = "contoso.blob.core.windows.net";
+        FileUpload { host, container: "logs", blob: "pump-7/today.txt", sas }
+    }
+
+    pub(super) fn holders() -> Holders {
+        let token_text = token_text();
+        let token = SasToken::parse(&token_text).expect("it is in order");
+        let host = HubHost::new(HOST).expect("a host");
+        let policy = PolicyName::new("device").expect("a policy");
+        let identity = HubIdentity::device(host.clone(), device_id());
+        let sas = blob_sas();
+        let url = upload(&sas).check(&device_id(), NOW).expect("it is in order");
+        let connection = connection_text();
+        vec![
+            ("PutToken", debugged(&PutToken::new(&token))),
+            ("SaslPlain", debugged(&SaslPlain::device(&identity, &token))),
+            ("SaslPlain", debugged(&SaslPlain::policy(&host, &policy, &token))),
+            ("Authorization", debugged(&Authorization::new(&token))),
+            ("FileUpload", debugged(&upload(&sas))),
+            ("UploadUrl", debugged(&url)),
+            ("Preflight", debugged(&Preflight::new(&connection))),
+        ]
+    }
+
+    pub(super) fn failures() -> Vec<Option<Failure>> {
+        let good = blob_sas();
+        let mut failures = Vec::new();
+        for secret in misplaced() {
+            let refused = [
+                FileUpload { host: &secret, ..upload(&good) },
+                FileUpload { container: &secret, ..upload(&good) },
+                FileUpload { blob: &secret, ..upload(&good) },
+                upload(&secret),
+                upload(&format!("{good}&{secret}")),
+                upload(&format!("{good}&{secret}={secret}")),
+                upload(&format!("{good}&st={secret}")),
+            ]
+            .map(|upload| upload.check(&device_id(), NOW));
+            let refused = refused.into_iter();
+            failures.extend(refused.map(|refused| failure("UploadRefused", &secret, refused)));
+
+            let texts = [
+                secret.clone(),
+                format!("HostName={HOST};{secret}"),
+                format!("HostName={HOST};DeviceId={DEVICE};SharedAccessSignature={secret}"),
+                format!("HostName={HOST};DeviceId={DEVICE};SharedAccessSignature={}", token_text()),
+                format!("HostName=h;DeviceId={DEVICE};SharedAccessKey={}", key_text()),
+            ];
+            for text in texts {
+                for now in [NOW, EXPIRY, UnixTime::from_secs(0)] {
+                    let report = Preflight::new(&text).check(now);
+                    let reasons = report.reasons().iter();
+                    failures.extend(
+                        reasons
+                            .map(|reason| failure::<(), _>("Reason", &text, Err(reason.clone()))),
+                    );
+                    for shown in displayed(&report).into_iter().chain([report.to_json()]) {
+                        assert_hidden("PreflightReport", &shown);
+                    }
+                }
+            }
+        }
+        let of_policy =
+            format!("HostName={HOST};SharedAccessKeyName=p;SharedAccessKey={}", key_text());
+        let of_policy = ConnectionString::parse(&of_policy).expect("it is in order");
+        let identity = HubIdentity::from_connection_string(&of_policy);
+        failures.push(failure("NoDeviceError", "a policy", identity));
         failures
     }
 }
@@ -1046,6 +1164,21 @@ fn no_secret_has_a_trait_that_lets_it_out() {
     }
     // It borrows its secret.
     assert_eq!(traits_of!(NewKey<'static>), ["Clone", "Copy"]);
+    assert!(traits_of!(TokenCache).is_empty());
+    assert!(traits_of!(hubward::sas::CachedToken<'static>).is_empty());
+    #[cfg(feature = "session")]
+    {
+        use hubward::session::amqp::{PutToken, SaslPlain};
+        use hubward::session::https::Authorization;
+        use hubward::session::storage::{FileUpload, UploadUrl};
+
+        assert!(traits_of!(UploadUrl).is_empty());
+        // These borrow theirs.
+        assert_eq!(traits_of!(PutToken<'static>), ["Clone"]);
+        assert_eq!(traits_of!(SaslPlain<'static>), ["Clone"]);
+        assert_eq!(traits_of!(Authorization<'static>), ["Clone", "Copy"]);
+        assert_eq!(traits_of!(FileUpload<'static>), ["Clone", "Copy"]);
+    }
     #[cfg(feature = "keystore-memory")]
     {
         use hubward::keystore::MemoryKeyStore;
@@ -1270,6 +1403,8 @@ fn uses_that_fail() -> Vec<Failure> {
         sas("no lifetime", signer.sign_for(Duration::ZERO, NOW).err()),
         sas("no end", signer.sign_for(hour, UnixTime::MAX).err()),
         failure("TimeError", "1970", FixedClock::unknown().now()),
+        failure("LearnError", "1970", TrustedTime::new(FixedClock::at(NOW)).learn(UnixTime::MAX)),
+        failure("TokenPolicyError", "no lifetime", TokenPolicy::new(Duration::ZERO, 80)),
         failure("KeyError", "no key", SymmetricKey::from_base64("")),
         failure(
             "OtherError",
@@ -1308,7 +1443,7 @@ fn no_error_repeats_a_secret() {
 // The lists against the source.
 
 /// Public types without a secret in them, and why.
-const WITHOUT_SECRETS: [(&str, &str); 63] = [
+const WITHOUT_SECRETS: [(&str, &str); 81] = [
     ("UnixTime", "a moment"),
     ("SystemClock", "has no state"),
     ("FixedClock", "a moment"),
@@ -1372,13 +1507,32 @@ const WITHOUT_SECRETS: [(&str, &str); 63] = [
     ("Fault", "names of something public, and the errors of keys and of rustls"),
     ("Diagnosis", "a fault, and what to do"),
     ("SystemdCredentials", "a path: what is in the files is read when it is asked for"),
+    ("TokenPolicy", "a rule"),
+    ("TokenSchedule", "a rule and moments"),
+    ("Step", "a moment"),
+    ("Refusal", "an answer"),
+    ("FloorClock", "a moment, and a clock"),
+    ("Confidence", "levels"),
+    ("TrustedTime", "moments, and a clock"),
+    ("TimeEstimate", "a moment"),
+    ("HubIdentity", "public names"),
+    ("HubSession", "public names"),
+    ("DpsSession", "public names"),
+    ("DpsReply", "what a topic says"),
+    ("TopicHazard", "a public name, and where"),
+    ("StorageReason", "says what is wrong, not what it was"),
+    ("Permission", "names of permissions"),
+    ("Weight", "levels"),
+    ("PreflightReport", "reasons, which show themselves"),
+    ("TokenFn", "shows nothing of the function"),
 ];
 
 /// Types of which this build may have no value, and whether it must have one.
-const BEHIND_FEATURES: [(&str, bool); 22] = {
+const BEHIND_FEATURES: [(&str, bool); 31] = {
     const MEMORY: bool = cfg!(feature = "keystore-memory");
     const SOFTWARE: bool = cfg!(feature = "keystore-software");
     const FILE: bool = cfg!(all(feature = "keystore-file", unix));
+    const SESSION: bool = cfg!(feature = "session");
     const CHECKS: bool = FILE || cfg!(all(feature = "keystore-systemd", unix));
     const TLS: bool = cfg!(all(
         feature = "tls",
@@ -1409,6 +1563,15 @@ const BEHIND_FEATURES: [(&str, bool); 22] = {
         ("TrustAnchorError", TLS),
         // It takes a handshake to have one; it says what is wrong with something public.
         ("ClientNameError", false),
+        ("PutToken", SESSION),
+        ("SaslPlain", SESSION),
+        ("Authorization", SESSION),
+        ("FileUpload", SESSION),
+        ("UploadUrl", SESSION),
+        ("UploadRefused", SESSION),
+        ("NoDeviceError", SESSION),
+        ("Preflight", SESSION),
+        ("Reason", SESSION),
         // The kernel may not let a process have a keyring.
         ("OsKeyStore", false),
     ]
@@ -1522,7 +1685,7 @@ fn secrets_are_compared_in_constant_time() {
     let harmless = |name: &str| {
         internal.contains(&name)
             || name.ends_with("Error")
-            || matches!(name, "FsReport" | "FsFinding")
+            || matches!(name, "FsReport" | "FsFinding" | "UploadRefused" | "Reason")
             || WITHOUT_SECRETS.iter().any(|(listed, _)| *listed == name)
     };
     let mut compared = Vec::new();

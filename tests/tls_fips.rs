@@ -4,9 +4,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hubward::keystore::{KeyKind, SoftwareSigningKey};
-use hubward::tls::rustls::{ClientConnection, ServerConnection};
+use hubward::tls::rustls::client::WebPkiServerVerifier;
+use hubward::tls::rustls::{ClientConnection, RootCertStore, ServerConnection};
 use hubward::tls::{
-    ClientTls, Cloud, PostQuantum, Provider, ServerTls, TlsError, TlsIdentity, TrustAnchors,
+    BuiltInRoot, ClientTls, Cloud, PostQuantum, Provider, ServerTls, TlsError, TlsIdentity,
+    TrustAnchors,
 };
 use hubward::x509::{
     CertificateAuthority, CertificateRequest, DeviceCertificate, RING_ALGORITHMS, Validity,
@@ -15,6 +17,14 @@ use hubward::{DeviceId, FixedClock, UnixTime};
 use serde_json::Value;
 
 const NOW: UnixTime = UnixTime::BUILD_FLOOR;
+
+fn webpki_roots() -> Vec<hubward::pki_types::TrustAnchor<'static>> {
+    let mut store = RootCertStore::empty();
+    for root in BuiltInRoot::ALL {
+        store.add(root.certificate().der().clone()).unwrap();
+    }
+    store.roots
+}
 
 fn policy(provider: Provider) -> Value {
     let tls = ClientTls::builder(provider).trust(TrustAnchors::of(Cloud::Public));
@@ -36,6 +46,15 @@ fn only_the_validated_provider_is_one_of_fips() {
     assert_eq!(build(Provider::Fips), Ok(true));
     assert_eq!(build(Provider::AwsLcRs), Err(TlsError::NotFips));
     assert_eq!(build(Provider::Ring), Err(TlsError::NotFips));
+    // Of a verifier of the caller's nobody can tell.
+    let trusted = ClientTls::builder(Provider::Fips).trust(TrustAnchors::of(Cloud::Public));
+    let verifier = WebPkiServerVerifier::builder_with_provider(
+        Arc::new(RootCertStore { roots: webpki_roots() }),
+        Arc::clone(trusted.clone().build(FixedClock::at(NOW)).unwrap().config().crypto_provider()),
+    );
+    let verifier = verifier.build().unwrap();
+    let own = trusted.dangerous().server_verifier(verifier).require_fips();
+    assert_eq!(own.build(FixedClock::at(NOW)).map(drop), Err(TlsError::NotFips));
 }
 
 #[test]

@@ -18,7 +18,7 @@ use hubward::tls::rustls::{
     ClientConfig, ProtocolVersion, RootCertStore, ServerConfig, ServerConnection,
 };
 use hubward::tls::{ClientTls, IdentityError, Provider, ServerTls, TlsIdentity};
-use hubward::{Clock, FixedClock, OtherError};
+use hubward::{Clock, FixedClock, OtherError, UnixTime};
 
 use certificates::{DAY, NOW};
 use world::{DEVICE, Dial, Kind, Link, PROVIDERS, World, at, from_to, now};
@@ -68,7 +68,7 @@ fn connect(client: Arc<ClientConfig>, server: &Arc<ServerConfig>) -> Link {
 }
 
 fn named(link: &Link) -> String {
-    ServerTls::device_of(&link.server).unwrap().as_str().to_owned()
+    ServerTls::device_of(&link.server, UnixTime::from_secs(NOW)).unwrap().as_str().to_owned()
 }
 
 fn shown(connection: &ServerConnection) -> Vec<hubward::pki_types::CertificateDer<'static>> {
@@ -239,14 +239,14 @@ fn one_configuration_for_ever_shows_the_identity_of_the_moment() {
             let hub = hub(provider, version);
             let tls = world.client(provider).build(now()).unwrap();
             let rotating = tls.rotating_config();
-            assert!(!rotating.client_auth_cert_resolver.has_certs());
+            // It is asked when a handshake begins, and one may come while it lasts.
+            assert!(rotating.client_auth_cert_resolver.has_certs());
             let link = connect(rotating.clone(), &asked);
             assert_eq!(shown(&link.server), []);
 
             for (generation, id) in (1..).zip(["pump-1", "pump-2", "pump-3"]) {
                 let identity = device(id);
                 assert_eq!(tls.install(identity.clone()), Ok(generation));
-                assert!(rotating.client_auth_cert_resolver.has_certs());
                 for _ in 0..2 {
                     let link = connect(rotating.clone(), &hub);
                     assert!(!link.is_resumed());
@@ -626,7 +626,7 @@ fn a_clock_that_panics_breaks_nothing_else() {
     #[derive(Clone, Debug)]
     struct Startling(Arc<AtomicBool>);
     impl Clock for Startling {
-        fn now(&self) -> Result<hubward::UnixTime, hubward::TimeError> {
+        fn now(&self) -> Result<UnixTime, hubward::TimeError> {
             assert!(!self.0.load(Ordering::Relaxed), "the clock's own mistake");
             now().now()
         }
@@ -644,4 +644,86 @@ fn a_clock_that_panics_breaks_nothing_else() {
     assert_eq!(tls.install(device("pump-9")), Ok(1));
     let hub = hub(Provider::Ring, ProtocolVersion::TLSv1_3);
     assert_eq!(named(&connect(tls.config(), &hub)), "pump-9");
+}
+
+/// A library that was given its configuration before there was an identity.
+#[test]
+fn the_first_identity_may_come_within_a_handshake() {
+    let world = World::get();
+    for provider in PROVIDERS {
+        for version in VERSIONS {
+            let tls = world.client(provider).build(now()).unwrap();
+            // It begins before, and says nothing until the hub has something to read.
+            let mut link = Link::new(tls.rotating_config(), hub(provider, version));
+            tls.install(device("pump-1")).unwrap();
+            link.talk().unwrap();
+            assert_eq!(named(&link), "pump-1");
+        }
+    }
+}
+
+#[test]
+fn a_configuration_and_its_generation_belong_together() {
+    let tls = client(PROVIDERS[0], &device("pump-0"));
+    let done = Arc::new(AtomicBool::new(false));
+    let watcher = std::thread::spawn({
+        let (tls, done) = (tls.clone(), Arc::clone(&done));
+        move || {
+            let mut seen = Vec::new();
+            while !done.load(Ordering::Relaxed) {
+                seen.push(tls.config_and_generation());
+            }
+            seen
+        }
+    });
+    let mut published = vec![tls.config_and_generation()];
+    for id in 1..20 {
+        tls.install(device(&format!("pump-{id}"))).unwrap();
+        published.push(tls.config_and_generation());
+    }
+    done.store(true, Ordering::Relaxed);
+    for (config, generation) in watcher.join().unwrap() {
+        let place = usize::try_from(generation).unwrap();
+        assert!(Arc::ptr_eq(&published[place].0, &config), "{generation}");
+    }
+}
+
+/// The old key is dropped when the new identity is in place, and may ask for it.
+#[test]
+fn a_key_that_asks_when_it_is_dropped_gets_an_answer() {
+    #[derive(Debug)]
+    struct Asking(Arc<SoftwareSigningKey>, std::sync::OnceLock<ClientTls>, Arc<AtomicU64>);
+
+    impl SigningKey for Asking {
+        fn public_key(&self) -> SubjectPublicKeyInfoDer<'_> {
+            self.0.public_key()
+        }
+
+        fn algorithms(&self) -> &[SignatureAlgorithm] {
+            self.0.algorithms()
+        }
+
+        fn sign(&self, algorithm: SignatureAlgorithm, message: &[u8]) -> Result<Vec<u8>, KeyError> {
+            self.0.sign(algorithm, message)
+        }
+    }
+
+    impl Drop for Asking {
+        fn drop(&mut self) {
+            if let Some(tls) = self.1.get() {
+                self.2.store(tls.generation(), Ordering::Relaxed);
+            }
+        }
+    }
+
+    let world = World::get();
+    let seen = Arc::new(AtomicU64::new(u64::MAX));
+    let key = Kind::P256.key();
+    let asking = Arc::new(Asking(key, std::sync::OnceLock::new(), Arc::clone(&seen)));
+    let first = world.device_ca.device("pump-1", Arc::<Asking>::clone(&asking));
+    let tls = world.client(PROVIDERS[0]).identity(first).build(now()).unwrap();
+    asking.1.set(tls.clone()).unwrap();
+    drop(asking);
+    tls.install(device("pump-2")).unwrap();
+    assert_eq!(seen.load(Ordering::Relaxed), 1);
 }

@@ -10,6 +10,7 @@ mod oracle;
 #[cfg(all(feature = "keystore-file", unix))]
 mod store_file;
 
+pub mod cache_schedule;
 #[cfg(all(feature = "keystore-software", feature = "ring", feature = "x509"))]
 pub mod certificate;
 pub mod connection_string;
@@ -27,6 +28,8 @@ pub mod private_key;
 pub mod renewal_policy;
 pub mod sas_token;
 pub mod sign_differential;
+#[cfg(feature = "session")]
+pub mod storage_uri;
 #[cfg(all(feature = "keystore-software", feature = "ring", feature = "tls"))]
 pub mod trust_anchors;
 
@@ -54,4 +57,7 @@ pub const BODIES: &[(&str, Body)] = &[
     ("diagnose", diagnose::check),
     #[cfg(all(feature = "keystore-file", unix))]
     ("file_store", file_store::check),
+    ("cache_schedule", cache_schedule::check),
+    #[cfg(feature = "session")]
+    ("storage_uri", storage_uri::check),
 ];

@@ -48,6 +48,7 @@ impl Object {
     }
 
     /// A number, or null.
+    #[cfg(feature = "x509")]
     pub(crate) fn maybe_number(self, key: &str, value: Option<usize>) -> Self {
         match value {
             Some(value) => self.member(key, format_args!("{value}")),

@@ -8,7 +8,7 @@ pub(crate) const TOKEN_PREFIX: &str = "SharedAccessSignature ";
 
 pub(crate) mod base64;
 pub(crate) mod decimal;
-#[cfg(feature = "x509")]
+#[cfg(any(feature = "session", feature = "x509"))]
 pub(crate) mod json;
 pub(crate) mod percent;
 pub(crate) mod signature;

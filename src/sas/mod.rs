@@ -16,11 +16,18 @@
 //! [`UnixTime`]: crate::UnixTime
 //! [`PolicyName`]: crate::PolicyName
 
+#[cfg(feature = "alloc")]
+mod cache;
 mod derive;
 mod resource;
 mod signer;
 mod token;
 
+#[cfg(feature = "alloc")]
+pub use cache::{
+    CachedToken, Refusal, Step, TokenCache, TokenFn, TokenPolicy, TokenPolicyError, TokenSchedule,
+    TokenSource,
+};
 pub use derive::GroupKey;
 pub use resource::{ResourceUri, ResourceUriError};
 pub use signer::{SAS_TOKEN_MAX, SasError, SasSigner, ServiceBusKey};

@@ -488,6 +488,16 @@ pub enum SasError {
     /// The key cannot be used.
     #[error(transparent)]
     Key(#[from] KeyError),
+    /// A source of tokens gave one that has expired, or does so at once.
+    #[error(
+        "the token that its source gave expires at {expiry}, and now it is {now}: no use can be made of it"
+    )]
+    ShortLived {
+        /// When it expires.
+        expiry: UnixTime,
+        /// When it was given.
+        now: UnixTime,
+    },
 }
 
 #[cfg(test)]

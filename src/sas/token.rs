@@ -297,6 +297,13 @@ impl<'a> SasToken<'a> {
         self.judge(&key.0, expected, now, tolerance)
     }
 
+    /// Whether the token's resource is `resource` or one that holds it, whole segment by whole segment. Says
+    /// nothing of the signature: [`SasToken::verify`] does.
+    #[must_use]
+    pub fn covers(&self, resource: &ResourceUri) -> bool {
+        resource.is_covered_by(self.resource_text())
+    }
+
     fn judge(
         &self,
         key: &dyn MacKey,
@@ -314,7 +321,7 @@ impl<'a> SasToken<'a> {
         if now >= self.expiry.saturating_add(tolerance) {
             return Err(TokenVerifyError::Expired { expiry: self.expiry, now });
         }
-        if !expected.is_covered_by(self.resource_text()) {
+        if !self.covers(expected) {
             return Err(TokenVerifyError::OutOfScope);
         }
         Ok(())

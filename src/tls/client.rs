@@ -1,7 +1,6 @@
 //! Configurations of clients, and their rotation.
 
 use core::fmt;
-use core::sync::atomic::{AtomicU64, Ordering};
 
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -21,6 +20,7 @@ use super::identity::{IdentityError, TlsIdentity};
 use super::provider::{PostQuantum, Provider};
 use super::record::{HandshakeRecord, RecordingResolver, RecordingVerifier};
 use super::roots::{Cloud, Readiness, TrustAnchors};
+use super::sessions::ClientSessions;
 use crate::error::OtherError;
 use crate::time::{Clock, UnixTime};
 
@@ -29,9 +29,6 @@ const SESSIONS: usize = 8;
 
 /// How many it keeps sessions of at most: there is room for them from the beginning.
 const SESSIONS_MAX: usize = 1024;
-
-/// What rustls counts for each server.
-const TICKETS_OF_A_SERVER: usize = 8;
 
 /// Puts a [`ClientTls`] together. What is said of each method's opposite in [the module](super) is so
 /// unless the method is called.
@@ -96,7 +93,9 @@ impl ClientTlsBuilder {
 
     /// Checks every certificate of the server's chain below the anchor by these revocation lists. They must
     /// be there for each issuer, and in date: who gives some sees to it that new ones are given in time, for
-    /// without them no handshake succeeds.
+    /// without them no handshake succeeds. New lists need a new [`ClientTls`]: do not keep a
+    /// [`ClientTls::rotating_config`] with them. Sessions are not resumed, since who resumes does not look at
+    /// the lists.
     pub fn crls(
         mut self,
         crls: impl IntoIterator<Item = CertificateRevocationListDer<'static>>,
@@ -105,7 +104,8 @@ impl ClientTlsBuilder {
         self
     }
 
-    /// Refuses to build what FIPS 140-3 does not approve.
+    /// Refuses to build what FIPS 140-3 does not approve, and a verifier of the caller's, of which nobody can
+    /// tell. The key of the identity signs where its store is, which is not looked at here.
     pub fn require_fips(mut self) -> Self {
         self.requires_fips = true;
         self
@@ -126,7 +126,7 @@ impl ClientTlsBuilder {
         let clock: Arc<dyn Clock> = Arc::new(clock);
         let crypto = Arc::new(self.provider.crypto(self.post_quantum, self.is_tls13_only));
         if let Some(identity) = &self.identity {
-            identity.test_sign(&crypto.signature_verification_algorithms)?;
+            identity.test_sign(&crypto.signature_verification_algorithms, self.is_tls13_only)?;
         }
         check_alpn(&self.alpn)?;
         let (verifier, is_verifier_custom) = match self.verifier.clone() {
@@ -147,23 +147,26 @@ impl ClientTlsBuilder {
             .with_no_client_auth();
         template.alpn_protocols.clone_from(&self.alpn);
         template.resumption = Resumption::disabled();
-        if self.requires_fips && !template.fips() {
+        if self.requires_fips && (!template.fips() || is_verifier_custom) {
             return Err(TlsError::NotFips);
         }
 
+        // Who resumes does not look at the lists.
+        let sessions = if self.crls.is_empty() { self.sessions } else { 0 };
         let facts = Facts {
             provider: self.provider,
             is_fips: template.fips(),
             is_tls13_only: self.is_tls13_only,
             anchors: self.anchors.filter(|_| !is_verifier_custom),
             alpn: self.alpn,
-            sessions: self.sessions,
-            crls: self.crls.len(),
+            sessions,
+            crls: if is_verifier_custom { 0 } else { self.crls.len() },
             allows_unknown_revocation: self.allows_unknown_revocation,
             is_verifier_custom,
         };
-        let first = Published::new(&template, self.sessions, self.identity, 0);
-        let slot = Arc::new(Slot { generation: AtomicU64::new(0), published: RwLock::new(first) });
+        let config = config_of(&template, sessions, &clock, self.identity.as_ref());
+        let first = Published { generation: 0, identity: self.identity, config };
+        let slot = Arc::new(Slot(RwLock::new(first)));
         let mut rotating = template.clone();
         rotating.client_auth_cert_resolver = Arc::new(SlotResolver(Arc::clone(&slot)));
         let rotating = Arc::new(rotating);
@@ -252,11 +255,7 @@ struct Inner {
 }
 
 /// Where the identity is that is shown now.
-struct Slot {
-    /// That of `published`, to be read without waiting.
-    generation: AtomicU64,
-    published: RwLock<Published>,
-}
+struct Slot(RwLock<Published>);
 
 struct Published {
     generation: u64,
@@ -264,31 +263,34 @@ struct Published {
     config: Arc<ClientConfig>,
 }
 
-impl Published {
-    fn new(
-        template: &ClientConfig,
-        sessions: usize,
-        identity: Option<TlsIdentity>,
-        generation: u64,
-    ) -> Self {
-        let mut config = template.clone();
-        if let Some(identity) = &identity {
-            let certified = Arc::clone(identity.certified());
-            config.client_auth_cert_resolver = Arc::new(SingleCertAndKey::from(certified));
-        }
-        // A store of its own: no session outlives the identity that it was made with.
-        if sessions > 0 {
-            let tickets = sessions.saturating_mul(TICKETS_OF_A_SERVER);
-            config.resumption = Resumption::in_memory_sessions(tickets);
-        }
-        Self { generation, identity, config: Arc::new(config) }
+/// The configuration that shows `identity`.
+fn config_of(
+    template: &ClientConfig,
+    sessions: usize,
+    clock: &Arc<dyn Clock>,
+    identity: Option<&TlsIdentity>,
+) -> Arc<ClientConfig> {
+    let mut config = template.clone();
+    if let Some(identity) = identity {
+        let certified = Arc::clone(identity.certified());
+        config.client_auth_cert_resolver = Arc::new(SingleCertAndKey::from(certified));
     }
+    // A store of its own: no session outlives the identity that it was made with.
+    if sessions > 0 {
+        let sessions = ClientSessions::new(sessions, Arc::clone(clock));
+        config.resumption = Resumption::store(Arc::new(sessions));
+    }
+    Arc::new(config)
 }
 
 impl Slot {
     fn read(&self) -> RwLockReadGuard<'_, Published> {
         // It is replaced as a whole.
-        self.published.read().unwrap_or_else(PoisonError::into_inner)
+        self.0.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn identity(&self) -> Option<TlsIdentity> {
+        self.read().identity.clone()
     }
 }
 
@@ -312,7 +314,14 @@ impl ClientTls {
 
     /// The configuration with the identity of now: take it anew for each connection.
     pub fn config(&self) -> Arc<ClientConfig> {
-        Arc::clone(&self.0.slot.read().config)
+        self.config_and_generation().0
+    }
+
+    /// The same with the [generation](Self::generation) of its identity, to be remembered with the
+    /// connection.
+    pub fn config_and_generation(&self) -> (Arc<ClientConfig>, u64) {
+        let published = self.0.slot.read();
+        (Arc::clone(&published.config), published.generation)
     }
 
     /// A configuration that asks for the identity of the moment in each handshake, for libraries that keep
@@ -338,7 +347,8 @@ impl ClientTls {
     /// Exchanges the identity: connections that begin from now on show the new one, and none of them resumes
     /// a session of the old one. Those that are up go on. Answers the new [generation](Self::generation).
     ///
-    /// The key is tested as by [`ClientTlsBuilder::build`]. Whatever fails, the identity of before stays.
+    /// The key is tested as by [`ClientTlsBuilder::build`]: it signs once in each of its ways, which may
+    /// take a while where it is in a chip. Whatever fails, the identity of before stays.
     ///
     /// # Errors
     ///
@@ -349,29 +359,34 @@ impl ClientTls {
         if let Ok(now) = clock.now() {
             identity.check_validity(now)?;
         }
-        identity.test_sign(&template.crypto_provider().signature_verification_algorithms)?;
-        let mut published = slot.published.write().unwrap_or_else(PoisonError::into_inner);
-        let generation = published.generation.saturating_add(1);
-        *published = Published::new(template, facts.sessions, Some(identity), generation);
-        slot.generation.store(generation, Ordering::Release);
+        let algorithms = &template.crypto_provider().signature_verification_algorithms;
+        identity.test_sign(algorithms, facts.is_tls13_only)?;
+        let config = config_of(template, facts.sessions, clock, Some(&identity));
+        let (generation, before) = {
+            let mut published = slot.0.write().unwrap_or_else(PoisonError::into_inner);
+            let generation = published.generation.saturating_add(1);
+            let now = Published { generation, identity: Some(identity), config };
+            (generation, core::mem::replace(&mut *published, now))
+        };
+        // A key may do as it likes when it is dropped, so that nobody waits for it.
+        drop(before);
         Ok(generation)
     }
 
-    /// How often the identity was exchanged: who remembers it can tell that a connection is older than the
-    /// identity. Does not wait.
+    /// How often the identity was exchanged. A connection is of an older identity than this if the
+    /// [generation of its configuration](Self::config_and_generation) is less.
     pub fn generation(&self) -> u64 {
-        self.0.slot.generation.load(Ordering::Acquire)
+        self.0.slot.read().generation
     }
 
     /// The identity of now.
     pub fn identity(&self) -> Option<TlsIdentity> {
-        self.0.slot.read().identity.clone()
+        self.0.slot.identity()
     }
 
     /// What it does and does not, for people and for programs.
     pub fn explain(&self) -> Explanation {
-        let published = self.0.slot.read();
-        Explanation::new(&self.0.facts, &published.config, published.identity.as_ref())
+        Explanation::new(&self.0.facts, &self.config(), self.identity().as_ref())
     }
 
     /// Whether servers of `cloud` would be believed; `None` if that is up to a verifier of the caller's.
@@ -397,14 +412,15 @@ impl ResolvesClientCert for SlotResolver {
         self.0.read().identity.as_ref().map(|identity| Arc::clone(identity.certified()))
     }
 
+    /// It is asked when a handshake begins, and one may come before it is needed.
     fn has_certs(&self) -> bool {
-        self.0.read().identity.is_some()
+        true
     }
 }
 
 impl fmt::Debug for SlotResolver {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("SlotResolver").field(&self.0.read().identity).finish()
+        f.debug_tuple("SlotResolver").field(&self.0.identity()).finish()
     }
 }
 
@@ -415,10 +431,14 @@ pub(super) fn versions(is_tls13_only: bool) -> Vec<&'static SupportedProtocolVer
     core::iter::once(&TLS13).chain(older).collect()
 }
 
+/// The most bytes of all names of protocols: the first message of a handshake has other things in it.
+const ALPN_MAX: usize = 4096;
+
 /// RFC 7301 section 3.1.
 pub(super) fn check_alpn(protocols: &[Vec<u8>]) -> Result<(), TlsError> {
     let fits = |protocol: &Vec<u8>| (1..=255).contains(&protocol.len());
-    if protocols.iter().all(fits) { Ok(()) } else { Err(TlsError::Alpn) }
+    let len: usize = protocols.iter().map(|protocol| protocol.len() + 1).sum();
+    if protocols.iter().all(fits) && len <= ALPN_MAX { Ok(()) } else { Err(TlsError::Alpn) }
 }
 
 /// Why a configuration was not built.
@@ -434,8 +454,8 @@ pub enum TlsError {
     /// A revocation list is not right.
     #[error("a revocation list is not right")]
     Crl(#[source] OtherError),
-    /// The name of a protocol is empty, or has more than 255 bytes.
-    #[error("the name of a protocol (ALPN) has 1 to 255 bytes")]
+    /// The name of a protocol is empty or has more than 255 bytes, or all have more than 4096.
+    #[error("the name of a protocol (ALPN) has 1 to 255 bytes, and all together at most 4096")]
     Alpn,
     /// FIPS was asked for, and the configuration is not.
     #[error("the configuration is not one of FIPS 140-3: name the provider of the feature `fips`")]

@@ -41,6 +41,8 @@ pub struct Explanation {
     anchors: Vec<Shown>,
     crls: usize,
     identity: Option<Shown>,
+    /// Whether the key of the identity signs for TLS 1.2 only.
+    is_identity_old: bool,
     alpn: Vec<String>,
     sessions: usize,
     dangers: Vec<&'static str>,
@@ -119,6 +121,7 @@ impl Explanation {
             anchors: anchors.iter().map(Shown::new).collect(),
             crls: *crls,
             identity: identity.map(|identity| Shown::new(identity.certificate().end_entity())),
+            is_identity_old: identity.is_some_and(|identity| !identity.signs_tls13()),
             alpn: alpn.iter().map(|name| String::from_utf8_lossy(name).into_owned()).collect(),
             sessions: *sessions,
             dangers,
@@ -132,7 +135,7 @@ impl Explanation {
     }
 
     /// The same as JSON: an object with `provider`, `fips`, `versions`, `suites`, `groups`, `anchors` and
-    /// `identity` (objects with `subject`, `until`, `sha256`; `identity` may be null), `crls`, `alpn`,
+    /// `identity` (objects with `subject`, `until`, `sha256`; `identity` may be null), `identity_tls12_only`, `crls`, `alpn`,
     /// `sessions` and `dangers`.
     pub fn to_json(&self) -> String {
         let Self {
@@ -144,6 +147,7 @@ impl Explanation {
             anchors,
             crls,
             identity,
+            is_identity_old,
             alpn,
             sessions,
             dangers,
@@ -156,6 +160,7 @@ impl Explanation {
             .texts("groups", groups.iter().map(String::as_str))
             .objects("anchors", anchors.iter().map(Shown::to_json))
             .maybe_object("identity", identity.as_ref().map(Shown::to_json))
+            .bool("identity_tls12_only", *is_identity_old)
             .maybe_number("crls", Some(*crls))
             .texts("alpn", alpn.iter().map(String::as_str))
             .maybe_number("sessions", Some(*sessions))
@@ -175,6 +180,7 @@ impl fmt::Display for Explanation {
             anchors,
             crls,
             identity,
+            is_identity_old,
             alpn,
             sessions,
             dangers,
@@ -192,6 +198,9 @@ impl fmt::Display for Explanation {
             crls => writeln!(f, "revocation lists: {crls}")?,
         }
         match identity {
+            Some(identity) if *is_identity_old => {
+                writeln!(f, "identity: {identity}, shown in TLS 1.2 only: its key has no PSS")?;
+            }
             Some(identity) => writeln!(f, "identity: {identity}")?,
             None => writeln!(f, "identity: none")?,
         }

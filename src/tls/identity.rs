@@ -4,6 +4,7 @@ use core::fmt;
 
 use alloc::sync::Arc;
 
+use rustls::SignatureScheme;
 use rustls::crypto::WebPkiSupportedAlgorithms;
 use rustls::sign::{CertifiedKey, SigningKey as _};
 use thiserror::Error;
@@ -72,10 +73,11 @@ impl TlsIdentity {
     }
 
     /// Makes a signature in every way that TLS may ask for, and checks it with the certificate's key: what
-    /// would fail in a handshake fails here.
+    /// would fail in a handshake fails here. TLS 1.3 knows no PKCS#1 (RFC 8446 section 4.2.3).
     pub(super) fn test_sign(
         &self,
         algorithms: &WebPkiSupportedAlgorithms,
+        is_tls13_only: bool,
     ) -> Result<(), IdentityError> {
         const MESSAGE: &[u8] = b"hubward: a test of the key, which nobody else has a use for";
 
@@ -83,6 +85,9 @@ impl TlsIdentity {
         for scheme in self.key.schemes() {
             let known = algorithms.mapping.iter().find(|(known, _)| *known == scheme);
             let Some((_, algorithms)) = known else { continue };
+            if is_tls13_only && !is_of_tls13(scheme) {
+                continue;
+            }
             let signer = self.key.choose_scheme(&[scheme]).ok_or(IdentityError::UnsupportedKey)?;
             let signature = signer.sign(MESSAGE).map_err(IdentityError::from_rustls)?;
             let public_key = self.certificate.end_entity().public_key_bits();
@@ -101,6 +106,11 @@ impl TlsIdentity {
         Ok(())
     }
 
+    /// Whether the key signs for TLS 1.3. One that does not is not shown to servers that speak it.
+    pub(super) fn signs_tls13(&self) -> bool {
+        self.key.schemes().any(is_of_tls13)
+    }
+
     /// Checks that the end entity's certificate is valid.
     pub(super) fn check_validity(&self, now: UnixTime) -> Result<(), IdentityError> {
         let validity = self.certificate.end_entity().validity();
@@ -112,6 +122,12 @@ impl TlsIdentity {
         }
         Ok(())
     }
+}
+
+fn is_of_tls13(scheme: SignatureScheme) -> bool {
+    use SignatureScheme::{RSA_PKCS1_SHA256, RSA_PKCS1_SHA384, RSA_PKCS1_SHA512};
+
+    !matches!(scheme, RSA_PKCS1_SHA256 | RSA_PKCS1_SHA384 | RSA_PKCS1_SHA512)
 }
 
 impl fmt::Debug for TlsIdentity {
@@ -135,7 +151,8 @@ pub enum IdentityError {
     KeyDiffers,
     /// The key signs nothing that TLS and the provider know.
     #[error(
-        "the key signs in no way that TLS and the provider know: give one of RSA, P-256 or P-384"
+        "the key signs in no way that TLS (1.3, where that is asked for alone) and the provider know: \
+         give one of RSA from 2048 to 8192 bits, P-256 or P-384"
     )]
     UnsupportedKey,
     /// The key did not sign.

@@ -25,7 +25,8 @@ impl TlsKey {
             PublicKeyKind::EcdsaP256 | PublicKeyKind::EcdsaP384 => {
                 rustls::SignatureAlgorithm::ECDSA
             }
-            PublicKeyKind::Rsa { .. } => rustls::SignatureAlgorithm::RSA,
+            // Providers verify no others.
+            PublicKeyKind::Rsa { bits: 2048..=8192 } => rustls::SignatureAlgorithm::RSA,
             _ => return None,
         };
         let signs = key.algorithms().iter().any(|algorithm| scheme(*algorithm).is_some());

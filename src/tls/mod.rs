@@ -6,7 +6,7 @@
 //! |---|---|---|
 //! | version | TLS 1.2 or 1.3 | 1.3 alone: [`tls13_only`](ClientTlsBuilder::tls13_only) |
 //! | suites | AEAD with forward secrecy | |
-//! | server's name | verified | |
+//! | server's name | verified | a [verifier of one's own](DangerousClientTls::server_verifier) decides |
 //! | [`Provider`] | named | [`require_fips`](ClientTlsBuilder::require_fips) refuses those without |
 //! | [`Clock`](crate::Clock) | given; where it does not know the time, the handshake fails | |
 //! | [trust anchors](TrustAnchors) | given: of a [`Cloud`], one's own, the platform's | |
@@ -96,6 +96,7 @@ mod provider;
 mod record;
 mod roots;
 mod server;
+mod sessions;
 
 pub use client::{ClientTls, ClientTlsBuilder, DangerousClientTls, TlsError};
 pub use diagnose::{Diagnosis, Fault, diagnose};

@@ -17,7 +17,8 @@ pub enum Provider {
     /// *ring*: smaller, builds without a C compiler for more targets; no post-quantum key exchange.
     #[cfg(feature = "ring")]
     Ring,
-    /// The validated module of AWS-LC, with what FIPS 140-3 approves and nothing else.
+    /// The validated module of AWS-LC, with what FIPS 140-3 approves. ML-KEM in that module is still being
+    /// validated, and counts as approved here as it does for rustls: [`PostQuantum::Off`] leaves it out.
     #[cfg(feature = "fips")]
     Fips,
 }

@@ -27,6 +27,8 @@ pub struct HandshakeRecord(Arc<Mutex<Seen>>);
 
 #[derive(Debug, Default)]
 struct Seen {
+    /// How many handshakes began.
+    attempts: u32,
     /// How many servers showed their certificate.
     servers: u32,
     name: Option<String>,
@@ -63,11 +65,11 @@ impl HandshakeRecord {
 
     /// Whether it was used for more than one attempt, and so knows nothing of the server.
     pub fn is_of_several(&self) -> bool {
-        self.lock().servers > 1
+        self.lock().attempts > 1
     }
 
     fn known(&self) -> Option<MutexGuard<'_, Seen>> {
-        Some(self.lock()).filter(|seen| seen.servers == 1)
+        Some(self.lock()).filter(|seen| seen.attempts <= 1 && seen.servers == 1)
     }
 
     fn lock(&self) -> MutexGuard<'_, Seen> {
@@ -180,7 +182,11 @@ impl ResolvesClientCert for RecordingResolver {
         self.inner.only_raw_public_keys()
     }
 
+    /// Each handshake begins with this question.
     fn has_certs(&self) -> bool {
+        let mut seen = self.record.lock();
+        seen.attempts = seen.attempts.saturating_add(1);
+        drop(seen);
         self.inner.has_certs()
     }
 }

@@ -197,9 +197,10 @@ impl TrustAnchors {
         let mut taken: Vec<Certificate> = Vec::with_capacity(certificates.len());
         let mut store = RootCertStore::empty();
         for (index, certificate) in certificates.into_iter().enumerate() {
-            // Only of version 3 does a certificate tell. Who has the key of a server must not be able to
+            // Only of version 3 does a certificate tell, and of older ones roots are left. Who has the key of a server must not be able to
             // issue for others.
-            if !certificate.is_ca() && certificate.version() == 3 {
+            let cannot_say = certificate.version() < 3 && certificate.is_self_issued();
+            if !certificate.is_ca() && !cannot_say {
                 return Err(TrustAnchorError::NotACa { index });
             }
             if !taken.contains(&certificate) {
@@ -243,14 +244,13 @@ impl TrustAnchors {
     /// These, and `others` as well.
     #[must_use]
     pub fn and(mut self, others: &Self) -> Self {
-        let mut store = RootCertStore::clone(&self.store);
         for (certificate, anchor) in others.certificates.iter().zip(&others.store.roots) {
             if !self.certificates.contains(certificate) {
                 self.certificates.push(certificate.clone());
-                store.roots.push(anchor.clone());
+                Arc::make_mut(&mut self.store).roots.push(anchor.clone());
             }
         }
-        Self { certificates: self.certificates, store: Arc::new(store) }
+        self
     }
 
     /// Their certificates.
@@ -327,7 +327,8 @@ pub struct AnchorReadiness {
 impl Readiness {
     /// Whether every root of the cloud that has not expired is trusted.
     pub fn is_ready(&self) -> bool {
-        self.roots.iter().all(|root| root.is_trusted || root.is_expired)
+        let mut current = self.roots.iter().filter(|root| !root.is_expired).peekable();
+        current.peek().is_some() && current.all(|root| root.is_trusted)
     }
 
     /// The roots of the cloud.

@@ -5,13 +5,10 @@ use core::fmt;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
-use rustls::pki_types::CertificateDer;
+use rustls::pki_types::{CertificateDer, CertificateRevocationListDer};
 use rustls::server::danger::ClientCertVerifier;
-use rustls::server::{
-    NoServerSessionStorage, ServerSessionMemoryCache, StoresServerSessions, WebPkiClientVerifier,
-};
+use rustls::server::{NoServerSessionStorage, WebPkiClientVerifier};
 use rustls::sign::SingleCertAndKey;
-use rustls::time_provider::TimeProvider as _;
 use rustls::{ServerConfig, ServerConnection};
 use thiserror::Error;
 
@@ -20,9 +17,10 @@ use super::clock::ClockTime;
 use super::identity::TlsIdentity;
 use super::provider::{PostQuantum, Provider};
 use super::roots::TrustAnchors;
+use super::sessions::ServerSessions;
 use crate::error::OtherError;
 use crate::identity::{DeviceId, NameError};
-use crate::time::Clock;
+use crate::time::{Clock, UnixTime};
 use crate::x509::{Certificate, CertificateError};
 
 /// How many clients a server keeps sessions of at most: there is room for them from the beginning.
@@ -39,6 +37,7 @@ pub struct ServerTlsBuilder {
     post_quantum: PostQuantum,
     alpn: Vec<Vec<u8>>,
     sessions: usize,
+    crls: Vec<CertificateRevocationListDer<'static>>,
     requires_fips: bool,
 }
 
@@ -56,7 +55,9 @@ impl ServerTlsBuilder {
         self
     }
 
-    /// Refuses clients without a certificate under one of `anchors`.
+    /// Refuses clients without a certificate under one of `anchors`: those of a CA that issues to these
+    /// devices and to nobody else, for whoever has a certificate of it with the name of a device is that
+    /// device. Called again, these instead, as with [`ServerTlsBuilder::ask_clients`].
     pub fn require_clients(mut self, anchors: TrustAnchors) -> Self {
         self.clients = Clients::Required(anchors);
         self
@@ -88,14 +89,27 @@ impl ServerTlsBuilder {
     }
 
     /// Of how many clients sessions are kept for resumption, in memory, up to 65536. None unless it is
-    /// called: who resumes is not asked for a certificate, and the one of the first handshake may have
-    /// expired since. Nobody resumes while the clock does not know the time.
+    /// called: who resumes is not asked for a certificate, and may do so without end. The one of the first
+    /// handshake may have expired since, which [`ServerTls::device_of`] looks at. While the clock does not
+    /// know the time, nobody connects, be a certificate asked for or not.
     pub fn sessions(mut self, clients: usize) -> Self {
         self.sessions = clients.min(SESSIONS_MAX);
         self
     }
 
-    /// Refuses to build what FIPS 140-3 does not approve.
+    /// Checks every certificate of a client's chain below the anchor by these revocation lists, which must
+    /// be there for each issuer, and in date. New lists need a new [`ServerTls`]. Sessions are not resumed,
+    /// since who resumes does not look at the lists.
+    pub fn crls(
+        mut self,
+        crls: impl IntoIterator<Item = CertificateRevocationListDer<'static>>,
+    ) -> Self {
+        self.crls.extend(crls);
+        self
+    }
+
+    /// Refuses to build what FIPS 140-3 does not approve. The key of the identity signs where its store is,
+    /// which is not looked at here.
     pub fn require_fips(mut self) -> Self {
         self.requires_fips = true;
         self
@@ -105,15 +119,20 @@ impl ServerTlsBuilder {
     ///
     /// # Errors
     ///
-    /// [`TlsError::NoIdentity`]; [`TlsError::Identity`]; [`TlsError::Alpn`]; [`TlsError::NotFips`].
+    /// [`TlsError::NoIdentity`]; [`TlsError::Identity`]; [`TlsError::Crl`]; [`TlsError::Alpn`];
+    /// [`TlsError::NotFips`]; [`TlsError::Other`].
     pub fn build(self, clock: impl Clock + 'static) -> Result<ServerTls, TlsError> {
         let identity = self.identity.ok_or(TlsError::NoIdentity)?;
         let crypto = Arc::new(self.provider.crypto(self.post_quantum, self.is_tls13_only));
-        identity.test_sign(&crypto.signature_verification_algorithms)?;
+        identity.test_sign(&crypto.signature_verification_algorithms, self.is_tls13_only)?;
         check_alpn(&self.alpn)?;
         let verifier = |anchors: &TrustAnchors| {
             let store = Arc::clone(anchors.store());
-            WebPkiClientVerifier::builder_with_provider(store, Arc::clone(&crypto))
+            let verifier = WebPkiClientVerifier::builder_with_provider(store, Arc::clone(&crypto));
+            match &*self.crls {
+                [] => verifier,
+                crls => verifier.with_crls(crls.iter().cloned()).enforce_revocation_expiration(),
+            }
         };
         let verifier = match &self.clients {
             Clients::NotAsked => Ok(WebPkiClientVerifier::no_client_auth()),
@@ -121,19 +140,20 @@ impl ServerTlsBuilder {
             Clients::Required(anchors) => verifier(anchors).build(),
         };
         let verifier: Arc<dyn ClientCertVerifier> =
-            verifier.map_err(|error| TlsError::Other(OtherError::new(error)))?;
+            verifier.map_err(|error| TlsError::Crl(OtherError::new(error)))?;
 
-        let clock = ClockTime(Arc::new(clock));
-        let config = ServerConfig::builder_with_details(crypto, Arc::new(clock.clone()))
+        let clock: Arc<dyn Clock> = Arc::new(clock);
+        let time = ClockTime(Arc::clone(&clock));
+        let config = ServerConfig::builder_with_details(crypto, Arc::new(time))
             .with_protocol_versions(&versions(self.is_tls13_only))
             .map_err(|error| TlsError::Other(OtherError::new(error)))?;
         let resolver = SingleCertAndKey::from(Arc::clone(identity.certified()));
         let mut config =
             config.with_client_cert_verifier(verifier).with_cert_resolver(Arc::new(resolver));
         config.alpn_protocols = self.alpn;
-        if self.sessions > 0 {
-            let kept = ServerSessionMemoryCache::new(self.sessions);
-            config.session_storage = Arc::new(TimedSessions { kept, clock });
+        // Who resumes does not look at the lists.
+        if self.sessions > 0 && self.crls.is_empty() {
+            config.session_storage = Arc::new(ServerSessions::new(self.sessions, clock));
             // Each takes a place.
             config.send_tls13_tickets = 1;
         } else {
@@ -144,34 +164,6 @@ impl ServerTlsBuilder {
             return Err(TlsError::NotFips);
         }
         Ok(ServerTls { config: Arc::new(config), identity })
-    }
-}
-
-/// Knows no session while the clock does not know the time. In TLS 1.2 rustls does not ask the clock
-/// whether to resume one.
-#[derive(Debug)]
-struct TimedSessions {
-    kept: Arc<dyn StoresServerSessions>,
-    clock: ClockTime,
-}
-
-impl StoresServerSessions for TimedSessions {
-    fn put(&self, key: Vec<u8>, value: Vec<u8>) -> bool {
-        self.kept.put(key, value)
-    }
-
-    fn get(&self, key: &[u8]) -> Option<Vec<u8>> {
-        self.clock.current_time()?;
-        self.kept.get(key)
-    }
-
-    fn take(&self, key: &[u8]) -> Option<Vec<u8>> {
-        self.clock.current_time()?;
-        self.kept.take(key)
-    }
-
-    fn can_cache(&self) -> bool {
-        self.kept.can_cache()
     }
 }
 
@@ -196,7 +188,7 @@ impl fmt::Debug for ServerTlsBuilder {
 /// # fn serve(
 /// #     identity: hubward::tls::TlsIdentity, socket: std::net::TcpStream,
 /// # ) -> Result<(), Box<dyn std::error::Error>> {
-/// use hubward::SystemClock;
+/// use hubward::{Clock, SystemClock};
 /// use hubward::tls::rustls::ServerConnection;
 /// use hubward::tls::{Provider, ServerTls, TrustAnchors};
 ///
@@ -210,7 +202,7 @@ impl fmt::Debug for ServerTlsBuilder {
 /// while connection.is_handshaking() {
 ///     connection.complete_io(&mut socket)?;
 /// }
-/// let device = ServerTls::device_of(&connection)?;
+/// let device = ServerTls::device_of(&connection, SystemClock.now()?)?;
 /// println!("{device} is connected");
 /// # Ok(())
 /// # }
@@ -232,6 +224,7 @@ impl ServerTls {
             post_quantum: PostQuantum::Preferred,
             alpn: Vec::new(),
             sessions: 0,
+            crls: Vec::new(),
             requires_fips: false,
         }
     }
@@ -246,20 +239,29 @@ impl ServerTls {
         &self.identity
     }
 
-    /// The device at the other end: the common name of the certificate that it proved itself with.
+    /// The device at the other end: the common name of the certificate that it proved itself with, in this
+    /// handshake or, where sessions are kept, in the one that it goes on from.
     ///
     /// # Errors
     ///
     /// [`ClientNameError::Handshaking`] until the handshake is over, since before, nothing is proved;
     /// [`ClientNameError::NoCertificate`] if it has none; [`ClientNameError::Certificate`],
-    /// [`ClientNameError::NoCommonName`] and [`ClientNameError::Name`] if it names no device.
-    pub fn device_of(connection: &ServerConnection) -> Result<DeviceId, ClientNameError> {
+    /// [`ClientNameError::NoCommonName`] and [`ClientNameError::Name`] if it names no device;
+    /// [`ClientNameError::Expired`] if it has expired since.
+    pub fn device_of(
+        connection: &ServerConnection,
+        now: UnixTime,
+    ) -> Result<DeviceId, ClientNameError> {
         if connection.is_handshaking() {
             return Err(ClientNameError::Handshaking);
         }
         let chain = connection.peer_certificates().unwrap_or_default();
         let der = chain.first().ok_or(ClientNameError::NoCertificate)?;
         let certificate = Certificate::from_der(CertificateDer::from(&**der))?;
+        let not_after = certificate.validity().not_after;
+        if now > not_after {
+            return Err(ClientNameError::Expired { not_after, now });
+        }
         let name = certificate.common_name().ok_or(ClientNameError::NoCommonName)?;
         Ok(DeviceId::new(name)?)
     }
@@ -285,6 +287,14 @@ pub enum ClientNameError {
     /// Its certificate was not read.
     #[error(transparent)]
     Certificate(#[from] CertificateError),
+    /// Its certificate has expired since it proved itself with it.
+    #[error("the client's certificate expired at {not_after}, and now it is {now}")]
+    Expired {
+        /// When it ended.
+        not_after: UnixTime,
+        /// When it was looked at.
+        now: UnixTime,
+    },
     /// The subject of its certificate has no common name, or several.
     #[error("the client's certificate has no common name (CN), or several")]
     NoCommonName,

@@ -9,8 +9,12 @@ use base64::engine::general_purpose::STANDARD;
 use hubward::identity::{Authentication, Field, NameKind};
 use hubward::keystore::rotation::RotationError;
 use hubward::keystore::{KeyError, KeyKind, KeyName, KeyNameError, Protection};
-use hubward::sas::{ResourceUriError, SasField, ServiceBusKey, TokenParseError, TokenVerifyError};
+use hubward::sas::{
+    CachedToken, ResourceUriError, SasField, ServiceBusKey, TokenCache, TokenFn, TokenParseError,
+    TokenPolicy, TokenPolicyError, TokenVerifyError,
+};
 use hubward::secret::{SecretBytes, SecretError};
+use hubward::time::{LearnError, TrustedTime};
 use hubward::{
     Clock, ConnectionString, ConnectionStringError, DeviceId, FixedClock, HubHost, IdScope, MacKey,
     ModuleId, NameError, OtherError, PolicyName, RegistrationId, ResourceUri, SasError, SasSigner,
@@ -616,6 +620,27 @@ fn the_other_errors_say_what_is_wrong() {
                 &too_small,
             ),
             (broken.sign(start).expect_err("it is broken"), S::Key(silence()), silent),
+            (
+                short_lived(UnixTime::from_secs(1), floor),
+                S::ShortLived { expiry: UnixTime::from_secs(1), now: floor },
+                "the token that its source gave expires at 1970-01-01T00:00:01Z, and now it is \
+                 2026-11-01T00:00:00Z: no use can be made of it",
+            ),
+        ],
+    );
+
+    use TokenPolicyError as P;
+    let policy =
+        |lifetime, percent| TokenPolicy::new(lifetime, percent).expect_err("it is out of bounds");
+    check_messages(
+        "TokenPolicyError",
+        &[
+            (policy(one, 80), P::Lifetime, "a token's lifetime is a minute to a year"),
+            (
+                policy(one * 3600, 100),
+                P::Percent,
+                "tokens are renewed after 10 to 90 percent of their lifetime",
+            ),
         ],
     );
 
@@ -703,6 +728,156 @@ fn the_other_errors_say_what_is_wrong() {
     check_messages(
         "TimeError",
         &[(FixedClock::unknown().now().expect_err("unknown"), clock, &clock_message)],
+    );
+
+    use LearnError as L;
+    let learn = |server| {
+        let mut time = TrustedTime::new(FixedClock::unknown());
+        time.learn(server).expect_err("it is out of bounds")
+    };
+    let latest = floor.saturating_add(TrustedTime::<FixedClock>::AHEAD_MAX);
+    check_messages(
+        "LearnError",
+        &[
+            (
+                learn(start),
+                L::BeforeFloor { server: start, floor },
+                "the server says that it is 1970-01-01T00:00:00Z, which is before \
+                 2026-11-01T00:00:00Z: its clock is wrong",
+            ),
+            (
+                learn(UnixTime::MAX),
+                L::TooFar { server: UnixTime::MAX, latest },
+                "the server says that it is @18446744073709551615, and no later moment than \
+                 2046-10-27T00:00:00Z is believed",
+            ),
+        ],
+    );
+}
+
+/// What a cache says of a token that its source gave too late.
+fn short_lived(expiry: UnixTime, now: UnixTime) -> SasError {
+    let resource = ResourceUri::parse("h/devices/cAnArY").expect("a resource");
+    let source = signer(CANARY.as_bytes(), &resource, None).expect("not Service Bus");
+    let source = TokenFn(|_| source.sign(expiry));
+    let mut cache = TokenCache::new(source, &resource, TokenPolicy::default());
+    match cache.poll(now) {
+        CachedToken::Wait { error: Some(error), .. } => error.clone(),
+        other => panic!("{other:?}"),
+    }
+}
+
+// Sessions.
+
+#[cfg(feature = "session")]
+#[test]
+fn errors_of_sessions_say_what_is_wrong() {
+    use hubward::session::HubIdentity;
+    use hubward::session::storage::{FileUpload, StorageReason as R};
+
+    let text = "HostName=h;SharedAccessKeyName=cAnArY;SharedAccessKey=AAAA";
+    let connection = ConnectionString::parse(text).expect("it is in order");
+    let error = HubIdentity::from_connection_string(&connection).expect_err("it names none");
+    assert_eq!(
+        error.to_string(),
+        "the connection string names no device (DeviceId): it is that of a service"
+    );
+
+    let now = UnixTime::from_secs(1_800_000_000);
+    let device = DeviceId::new(CANARY).expect("an ID");
+    let good = FileUpload {
+        host: "contoso.blob.core.windows.net",
+        container: "logs",
+        blob: "cAnArY/t",
+        sas: "sv=2018-03-28&sr=b&sig=cAnArY&se=2027-01-15T09:00Z&sp=rw",
+    };
+    let reason = |upload: FileUpload<'_>| {
+        let refused = upload.check(&device, now).expect_err("it is refused");
+        let [reason] = refused.reasons() else {
+            panic!("{refused}");
+        };
+        let expected = format!("the place for the file is refused: {reason}");
+        assert_eq!(refused.to_string(), expected);
+        *reason
+    };
+    let sas = |old: &str, new: &str| {
+        let sas = good.sas.replace(old, new);
+        reason(FileUpload { sas: &sas, ..good })
+    };
+    let long = format!("cAnArY/{}", CANARY.repeat(400));
+    let (end, start) = (UnixTime::from_secs(1_799_971_200), UnixTime::from_secs(1_800_057_600));
+    check_messages(
+        "StorageReason",
+        &[
+            (
+                reason(FileUpload { blob: &long, ..good }),
+                R::TooLong,
+                "a part of the reply is longer than 2048 bytes",
+            ),
+            (
+                reason(FileUpload { host: CANARY, ..good }),
+                R::Host,
+                "the host is none of Azure's blob storage",
+            ),
+            (
+                reason(FileUpload { container: CANARY, ..good }),
+                R::Container,
+                "the container has no name that one can have",
+            ),
+            (
+                reason(FileUpload { blob: "cAnArYcAnArY/t", ..good }),
+                R::NotOfDevice,
+                "the blob is not below the device's own name",
+            ),
+            (
+                reason(FileUpload { blob: "cAnArY/../t", ..good }),
+                R::Path,
+                "the blob's name has segments that lead elsewhere, or characters that no path has",
+            ),
+            (
+                sas("&sr", "&cAnArY=x&sr"),
+                R::Malformed,
+                "the shared access signature is malformed, or a field of it is there twice, \
+                 missing, or none of one",
+            ),
+            (
+                sas("sr=b", "sr=cAnArY"),
+                R::NotABlob,
+                "the shared access signature is not for one blob (sr=b)",
+            ),
+            (
+                sas("se=2027-01-15T09:00Z", "se=cAnArY"),
+                R::NoEnd,
+                "the shared access signature has no end (se), or none that can be read",
+            ),
+            (
+                sas("T09:00Z", ""),
+                R::Expired { end, now },
+                "the shared access signature ended at 2027-01-15T00:00:00Z, and now it is \
+                 2027-01-15T08:00:00Z",
+            ),
+            (
+                sas("&sp", "&st=2027-01-16&sp"),
+                R::NotYet { start, now },
+                "the shared access signature begins at 2027-01-16T00:00:00Z, and now it is \
+                 2027-01-15T08:00:00Z",
+            ),
+            (
+                sas("sp=rw", "sp=r"),
+                R::NotWritable,
+                "the shared access signature does not allow to write (sp)",
+            ),
+            (
+                sas("sp=rw", "sp=rwd"),
+                R::TooMuch,
+                "the shared access signature allows more than to read, add, create and write (sp)",
+            ),
+            (
+                sas("sp=rw", "sp=rw&spr=http"),
+                R::PlainText,
+                "the shared access signature allows connections without TLS (spr)",
+            ),
+        ],
     );
 }
 

@@ -5,12 +5,12 @@ use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 use hubward::FixedClock;
 use hubward::keystore::{SigningKey as _, SoftwareSigningKey};
 use hubward::pki_types::CertificateRevocationListDer;
-use hubward::tls::{ClientTls, ClientTlsBuilder, TlsError, TlsIdentity};
+use hubward::tls::{ClientTls, ClientTlsBuilder, ServerTlsBuilder, TlsError, TlsIdentity};
 use hubward::x509::private_key_from_pem;
 
 use crate::certificates::{DAY, Draft, NOW, OpenSsl};
-use crate::peers::{VERSIONS, crypto, server, server_resolver};
-use crate::world::{Authority, HUB, Kind, Link, PROVIDERS, at, now};
+use crate::peers::{VERSIONS, client, crypto, server, server_resolver};
+use crate::world::{Authority, DEVICE, HUB, Kind, Link, PROVIDERS, World, at, now};
 
 const SERIAL: [u8; 2] = [0x4d, 0x07];
 const REVOKED_SERIAL: [u8; 2] = [0x4d, 0x08];
@@ -22,6 +22,9 @@ struct Listed {
     good: TlsIdentity,
     revoked: TlsIdentity,
     below_revoked: TlsIdentity,
+    /// Devices of the CA for servers.
+    device: TlsIdentity,
+    revoked_device: TlsIdentity,
 }
 
 const ROOT: &str = "Listed root";
@@ -73,7 +76,15 @@ impl Listed {
             draft.serial = serial.to_vec();
             ca.sign(&draft, key)
         };
+        let device = |serial: [u8; 2]| {
+            let key = Kind::P256.key();
+            let mut draft = Draft::device(&key.public_key(), DEVICE, SERVERS);
+            draft.serial = serial.to_vec();
+            servers.sign(&draft, key)
+        };
         Self {
+            device: device(SERIAL),
+            revoked_device: device(REVOKED_SERIAL),
             good: server(&servers, SERIAL),
             revoked: server(&servers, REVOKED_SERIAL),
             below_revoked: server(&revoked_servers, SERIAL),
@@ -217,6 +228,68 @@ fn what_is_no_list_is_refused_at_once() {
             assert!(matches!(error, TlsError::Crl(_)), "{error:?}");
             assert_eq!(error.to_string(), "a revocation list is not right");
             assert!(std::error::Error::source(&error).is_some());
+        }
+    }
+}
+
+/// A gateway shuts out the device that was stolen.
+#[test]
+fn a_server_obeys_lists() {
+    let listed = Listed::get();
+    let root = listed.list("root", NOW + DAY);
+    let servers = listed.list("servers", NOW + DAY);
+    let old = listed.list("servers", NOW - 1);
+    for provider in PROVIDERS {
+        let world = World::get();
+        let gateway = world.server(provider).require_clients(listed.root.anchors());
+        for version in VERSIONS {
+            let verdict = |gateway: &ServerTlsBuilder, device: &TlsIdentity| {
+                let gateway = gateway.clone().build(now()).unwrap();
+                let device = client(crypto(provider), &[version], Some(device));
+                let broken = Link::new(device, gateway.config()).talk();
+                broken.map_err(|broken| format!("{:?}", broken.server.unwrap()))
+            };
+            let is = |error: &str| Err(format!("InvalidCertificate({error})"));
+            assert_eq!(verdict(&gateway, &listed.revoked_device), Ok(()));
+            let with = |lists: &[&CertificateRevocationListDer<'static>]| {
+                gateway.clone().crls(lists.iter().map(|list| (*list).clone()))
+            };
+            let both = with(&[&root, &servers]);
+            assert_eq!(verdict(&both, &listed.device), Ok(()));
+            assert_eq!(verdict(&both, &listed.revoked_device), is("Revoked"));
+            assert_eq!(verdict(&with(&[&root]), &listed.device), is("UnknownRevocationStatus"));
+            let expired = verdict(&with(&[&root, &old]), &listed.device).unwrap_err();
+            assert!(expired.contains("ExpiredRevocationList"), "{expired}");
+            // Who resumes would not be looked up.
+            let both = both.sessions(8).build(now()).unwrap();
+            let device = client(crypto(provider), &[version], Some(&listed.device));
+            for _ in 0..2 {
+                let mut link = Link::new(device.clone(), both.config());
+                link.talk().unwrap();
+                assert!(!link.is_resumed());
+            }
+        }
+        let garbage = CertificateRevocationListDer::from(vec![0x30, 0]);
+        let refused = gateway.clone().crls([garbage]).build(now()).map(drop);
+        assert!(matches!(refused, Err(TlsError::Crl(_))), "{refused:?}");
+    }
+}
+
+#[test]
+fn with_lists_a_client_resumes_nothing() {
+    let listed = Listed::get();
+    let lists = [listed.list("root", NOW + DAY), listed.list("servers", NOW + DAY)];
+    for provider in PROVIDERS {
+        let tls = ClientTls::builder(provider).trust(listed.root.anchors()).crls(lists.clone());
+        let tls = tls.build(now()).unwrap();
+        assert!(tls.explain().to_string().contains("resumption: off"));
+        for version in VERSIONS {
+            let server = server(crypto(provider), &[version], server_resolver(&listed.good));
+            for _ in 0..2 {
+                let mut link = Link::new(tls.config(), server.clone());
+                link.talk().unwrap();
+                assert!(!link.is_resumed());
+            }
         }
     }
 }

@@ -553,3 +553,44 @@ fn who_issued_the_device_is_not_the_clients_question() {
         }
     }
 }
+
+/// Signs as a chip that knows nothing of PSS.
+#[derive(Debug)]
+struct OnlyPkcs1(Arc<SoftwareSigningKey>);
+
+impl SigningKey for OnlyPkcs1 {
+    fn public_key(&self) -> SubjectPublicKeyInfoDer<'_> {
+        self.0.public_key()
+    }
+
+    fn algorithms(&self) -> &[SignatureAlgorithm] {
+        &[SignatureAlgorithm::RsaPkcs1Sha256]
+    }
+
+    fn sign(&self, algorithm: SignatureAlgorithm, message: &[u8]) -> Result<Vec<u8>, KeyError> {
+        self.0.sign(algorithm, message)
+    }
+}
+
+#[test]
+fn a_key_without_pss_is_for_tls_1_2() {
+    let world = World::get();
+    let old = world.device_ca.device(DEVICE, Arc::new(OnlyPkcs1(Kind::Rsa.key())));
+    for provider in PROVIDERS {
+        let tls = world.client(provider).identity(old.clone());
+        let refused = tls.clone().tls13_only().build(now()).map(drop);
+        assert_eq!(refused, Err(TlsError::Identity(IdentityError::UnsupportedKey)));
+        let tls = tls.build(now()).unwrap();
+        assert!(tls.explain().to_string().contains("shown in TLS 1.2 only"));
+        let only_13 = world.client(provider).tls13_only().build(now()).unwrap();
+        assert_eq!(only_13.install(old.clone()), Err(IdentityError::UnsupportedKey));
+        assert_eq!(only_13.generation(), 0);
+
+        let hub = world.server(provider).require_clients(world.device_ca.anchors());
+        let hub = hub.build(now()).unwrap();
+        let broken = Link::new(tls.config(), hub.config()).talk().unwrap_err();
+        assert_eq!(broken.server, Some(Error::NoCertificatesPresented));
+        let server = world.server(provider).identity(old.clone()).tls13_only().build(now());
+        assert_eq!(server.map(drop), Err(TlsError::Identity(IdentityError::UnsupportedKey)));
+    }
+}

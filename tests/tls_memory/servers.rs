@@ -14,7 +14,7 @@ use hubward::tls::{
     ClientNameError, Provider, ServerTls, ServerTlsBuilder, TlsIdentity, TrustAnchors,
 };
 use hubward::x509::{Certificate, DeviceCertificate};
-use hubward::{DeviceId, FixedClock};
+use hubward::{DeviceId, FixedClock, UnixTime};
 
 use crate::certificates::{
     COMMON_NAME, DAY, Draft, NOW, SERVER_AUTH, UTF8_STRING, attribute, name, oid, sequence,
@@ -50,7 +50,7 @@ fn connect(client: Arc<ClientConfig>, server: Arc<ServerConfig>) -> Result<Link,
 }
 
 fn named(link: &Link) -> Result<String, ClientNameError> {
-    ServerTls::device_of(&link.server).map(|id| id.as_str().to_owned())
+    ServerTls::device_of(&link.server, UnixTime::from_secs(NOW)).map(|id| id.as_str().to_owned())
 }
 
 /// One of the devices' CA, changed before its certificate is signed.
@@ -273,7 +273,10 @@ fn nothing_has_a_name_on_a_connection_that_has_not_begun() {
     for provider in PROVIDERS {
         let server = requiring(provider).build(now()).unwrap();
         let connection = ServerConnection::new(server.config()).unwrap();
-        assert_eq!(ServerTls::device_of(&connection), Err(ClientNameError::Handshaking));
+        assert_eq!(
+            ServerTls::device_of(&connection, UnixTime::MAX),
+            Err(ClientNameError::Handshaking)
+        );
     }
 }
 
@@ -484,6 +487,35 @@ fn a_server_that_asks_nobody_needs_no_time() {
         for version in VERSIONS {
             let server = World::get().server(provider).build(FixedClock::unknown()).unwrap();
             connect(device(provider, version, None), server.config()).unwrap();
+        }
+    }
+}
+
+/// Who resumes is not asked again, so that whoever wants to know looks at the end of its certificate.
+#[test]
+fn a_device_that_resumes_ends_with_its_certificate() {
+    let world = World::get();
+    for provider in PROVIDERS {
+        for version in VERSIONS {
+            let clock = Dial::new();
+            let server = requiring(provider).sessions(4).build(clock.clone()).unwrap();
+            let client = device(provider, version, Some(&world.device));
+            connect(client.clone(), server.config()).unwrap();
+            let not_after = world.device.certificate().end_entity().validity().not_after;
+            for (moment, is_known) in
+                [(not_after.as_secs(), true), (not_after.as_secs() + 1, false)]
+            {
+                clock.set(moment);
+                // The client's own clock stands still.
+                let link = connect(client.clone(), server.config()).unwrap();
+                assert!(link.is_resumed());
+                let now = UnixTime::from_secs(moment);
+                let found = ServerTls::device_of(&link.server, now);
+                match is_known {
+                    true => assert_eq!(found.unwrap().as_str(), DEVICE),
+                    false => assert_eq!(found, Err(ClientNameError::Expired { not_after, now })),
+                }
+            }
         }
     }
 }

@@ -7,6 +7,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use hubward::SystemClock;
+use hubward::UnixTime;
 use hubward::keystore::SoftwareSigningKey;
 use hubward::tls::rustls::{HandshakeKind, ServerConfig, ServerConnection, StreamOwned};
 use hubward::tls::{ServerTls, ServerTlsBuilder, TlsIdentity, diagnose};
@@ -57,7 +58,7 @@ fn serve_one(config: &Arc<ServerConfig>, mut socket: TcpStream) -> Result<Seen, 
     socket.set_read_timeout(Some(PATIENCE)).unwrap();
     socket.set_write_timeout(Some(PATIENCE)).unwrap();
     let mut connection = ServerConnection::new(Arc::clone(config)).unwrap();
-    assert!(ServerTls::device_of(&connection).is_err());
+    assert!(ServerTls::device_of(&connection, UnixTime::BUILD_FLOOR).is_err());
     while connection.is_handshaking() {
         if let Err(error) = connection.complete_io(&mut socket) {
             // What is in it is for clients, but there is always an answer.
@@ -66,7 +67,7 @@ fn serve_one(config: &Arc<ServerConfig>, mut socket: TcpStream) -> Result<Seen, 
         }
     }
     let seen = Seen {
-        device: ServerTls::device_of(&connection)
+        device: ServerTls::device_of(&connection, UnixTime::BUILD_FLOOR)
             .map(|device| device.to_string())
             .map_err(|error| error.to_string()),
         agreed: format!(

@@ -130,6 +130,7 @@ impl Given<'_> {
             "groups": groups,
             "anchors": anchors.iter().map(shown).collect::<Vec<_>>(),
             "identity": end_entity.map(shown),
+            "identity_tls12_only": false,
             "crls": crls,
             "alpn": alpn,
             "sessions": sessions,
@@ -217,7 +218,8 @@ fn the_whole_policy_is_said() {
         Given { identity: Some(&next), anchors, ..standard_of(provider) }.is_what_is_said(&tls);
 
         let tls = build(builder().crls([list.clone(), list.clone()]));
-        Given { crls: 2, anchors, ..standard_of(provider) }.is_what_is_said(&tls);
+        // Who resumes does not look at them.
+        Given { crls: 2, sessions: 0, anchors, ..standard_of(provider) }.is_what_is_said(&tls);
         for cloud in Cloud::ALL {
             let anchors = TrustAnchors::of(cloud);
             let tls = build(ClientTls::builder(provider).trust(anchors.clone()));
@@ -249,7 +251,8 @@ fn what_is_dangerous_is_said() {
         let lax = builder().dangerous().allow_unknown_revocation();
         let dangers: &[&str] = &[DANGER_REVOCATION];
         let with_list = lax.clone().crls([list.clone()]).build(now()).unwrap();
-        Given { dangers, crls: 1, anchors, ..standard_of(provider) }.is_what_is_said(&with_list);
+        Given { dangers, crls: 1, sessions: 0, anchors, ..standard_of(provider) }
+            .is_what_is_said(&with_list);
         let without_list = lax.clone().build(now()).unwrap();
         Given { dangers, anchors, ..standard_of(provider) }.is_what_is_said(&without_list);
 
@@ -286,4 +289,14 @@ fn nothing_said_can_be_mistaken_for_another_line() {
         let json: Value = serde_json::from_str(&tls.explain().to_json()).unwrap();
         assert_eq!(json["alpn"], json!(["a\nDANGER: none", "b\u{1b}[2J"]));
     }
+}
+
+/// What the README shows is what is said.
+#[test]
+fn the_readme_shows_the_policy() {
+    let tls = ClientTls::builder(Provider::AwsLcRs).trust(TrustAnchors::of(Cloud::Public));
+    let explanation = tls.build(now()).unwrap().explain();
+    let readme =
+        std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/README.md")).unwrap();
+    assert!(readme.contains(&format!("```text\n{explanation}```")), "{explanation}");
 }
