@@ -300,6 +300,17 @@ fn policy(threshold: Result<u8, u64>) -> RenewalPolicy {
 }
 
 #[test]
+fn an_answer_is_a_part_of_a_sentence() {
+    for (renewal, text) in [
+        (Renewal::Now, "now"),
+        (Renewal::At(at(1_800_000_000)), "at 2027-01-15T08:00:00Z"),
+        (Renewal::ClockUnknown, "once the clock is set"),
+    ] {
+        assert_eq!(renewal.to_string(), text);
+    }
+}
+
+#[test]
 fn a_policy_that_fits_leaves_a_new_certificate_alone() {
     for (policy, lifetime, fits) in [
         ("30day", 30 * DAY, false),

@@ -443,7 +443,8 @@ pub enum CachedToken<'a> {
 }
 
 impl<S: TokenSource> TokenCache<S> {
-    /// An empty one, which signs when it is first asked.
+    /// An empty one, which signs when it is first asked. `resource` is what the source's tokens are for: the
+    /// spread of the device follows from it, and nothing else.
     #[must_use]
     pub fn new(source: S, resource: &ResourceUri, policy: TokenPolicy) -> Self {
         Self { source, schedule: TokenSchedule::new(policy, resource), token: None, error: None }

@@ -286,7 +286,7 @@ impl DpsReply {
         for (key, value) in rest.split('&').filter_map(|field| field.split_once('=')) {
             match key {
                 "$rid" => request = Some(value),
-                "retry-after" => retry_after = Some(Duration::from_secs(value.parse().ok()?)),
+                "retry-after" => retry_after = value.parse().ok().map(Duration::from_secs),
                 _ => {}
             }
         }

@@ -98,7 +98,7 @@ reasons! {
             /// Why.
             error: ConnectionStringError,
         } = "the connection string: {error}";
-        "copy it anew from the portal, whole and without line ends"
+        "correct that; as the portal shows it, it is right, copied whole and without line ends"
     Refusal "no-device"
         /// The connection string is that of a service.
         NoDevice = "the connection string names no device";
@@ -203,21 +203,21 @@ reasons! {
             /// What was found.
             finding: String,
         } = "{finding}";
-        "see the finding"
+        "have it issued, ordered or configured as that says"
     Doubt "certificate-doubt"
         /// The certificate may be refused.
         CertificateDoubt {
             /// What was found.
             finding: String,
         } = "{finding}";
-        "see the finding"
+        "have it issued, ordered or configured as that says"
     Advice "certificate-note"
         /// Something about the certificate that is good to know.
         CertificateNote {
             /// What was found.
             finding: String,
         } = "{finding}";
-        "see the finding"
+        "have it issued, ordered or configured as that says"
 }
 
 /// What is to be judged.

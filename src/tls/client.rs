@@ -42,7 +42,8 @@ pub struct ClientTlsBuilder {
     post_quantum: PostQuantum,
     alpn: Vec<Vec<u8>>,
     sessions: usize,
-    crls: Vec<CertificateRevocationListDer<'static>>,
+    /// `None` unless they are asked for.
+    crls: Option<Vec<CertificateRevocationListDer<'static>>>,
     requires_fips: bool,
     allows_unknown_revocation: bool,
     verifier: Option<Arc<dyn ServerCertVerifier>>,
@@ -100,7 +101,7 @@ impl ClientTlsBuilder {
         mut self,
         crls: impl IntoIterator<Item = CertificateRevocationListDer<'static>>,
     ) -> Self {
-        self.crls.extend(crls);
+        self.crls.get_or_insert_default().extend(crls);
         self
     }
 
@@ -116,12 +117,14 @@ impl ClientTlsBuilder {
         DangerousClientTls(self)
     }
 
-    /// Builds it. The clock is asked at each handshake.
+    /// Builds it. The clock is asked at each handshake. A certificate of the identity that has expired, or
+    /// begins later, is taken, for there is no better one: judge it before
+    /// ([`DeviceCertificate::judge`](crate::x509::DeviceCertificate::judge)).
     ///
     /// # Errors
     ///
     /// [`TlsError::NoTrustAnchors`]; [`TlsError::Identity`] if the key does not do what is needed;
-    /// [`TlsError::Crl`]; [`TlsError::Alpn`]; [`TlsError::NotFips`].
+    /// [`TlsError::NoCrl`]; [`TlsError::Crl`]; [`TlsError::Alpn`]; [`TlsError::NotFips`].
     pub fn build(self, clock: impl Clock + 'static) -> Result<ClientTls, TlsError> {
         let clock: Arc<dyn Clock> = Arc::new(clock);
         let crypto = Arc::new(self.provider.crypto(self.post_quantum, self.is_tls13_only));
@@ -152,7 +155,7 @@ impl ClientTlsBuilder {
         }
 
         // Who resumes does not look at the lists.
-        let sessions = if self.crls.is_empty() { self.sessions } else { 0 };
+        let sessions = if self.crls.is_none() { self.sessions } else { 0 };
         let facts = Facts {
             provider: self.provider,
             is_fips: template.fips(),
@@ -160,7 +163,7 @@ impl ClientTlsBuilder {
             anchors: self.anchors.filter(|_| !is_verifier_custom),
             alpn: self.alpn,
             sessions,
-            crls: if is_verifier_custom { 0 } else { self.crls.len() },
+            crls: if is_verifier_custom { 0 } else { self.crls.as_deref().map_or(0, <[_]>::len) },
             allows_unknown_revocation: self.allows_unknown_revocation,
             is_verifier_custom,
         };
@@ -180,8 +183,8 @@ impl ClientTlsBuilder {
         let anchors = self.anchors.as_ref().ok_or(TlsError::NoTrustAnchors)?;
         let store = Arc::clone(anchors.store());
         let mut builder = WebPkiServerVerifier::builder_with_provider(store, Arc::clone(crypto));
-        if !self.crls.is_empty() {
-            builder = builder.with_crls(self.crls.iter().cloned()).enforce_revocation_expiration();
+        if let Some(crls) = some_crls(self.crls.as_deref())? {
+            builder = builder.with_crls(crls.iter().cloned()).enforce_revocation_expiration();
         }
         if self.allows_unknown_revocation {
             builder = builder.allow_unknown_revocation_status();
@@ -305,7 +308,7 @@ impl ClientTls {
             post_quantum: PostQuantum::Preferred,
             alpn: Vec::new(),
             sessions: SESSIONS,
-            crls: Vec::new(),
+            crls: None,
             requires_fips: false,
             allows_unknown_revocation: false,
             verifier: None,
@@ -353,7 +356,7 @@ impl ClientTls {
     /// # Errors
     ///
     /// An [`IdentityError`]: [`IdentityError::Expired`] and [`IdentityError::NotYetValid`] where the clock
-    /// knows the time, for a certificate that works no better than the one before.
+    /// knows the time: an identity that no server believes is not exchanged for one that may be good.
     pub fn install(&self, identity: TlsIdentity) -> Result<u64, IdentityError> {
         let Inner { template, slot, clock, facts, .. } = &*self.0;
         if let Ok(now) = clock.now() {
@@ -431,6 +434,16 @@ pub(super) fn versions(is_tls13_only: bool) -> Vec<&'static SupportedProtocolVer
     core::iter::once(&TLS13).chain(older).collect()
 }
 
+/// The lists, of which there are some where any were asked for.
+pub(super) fn some_crls<'a>(
+    crls: Option<&'a [CertificateRevocationListDer<'static>]>,
+) -> Result<Option<&'a [CertificateRevocationListDer<'static>]>, TlsError> {
+    match crls {
+        Some([]) => Err(TlsError::NoCrl),
+        crls => Ok(crls),
+    }
+}
+
 /// The most bytes of all names of protocols: the first message of a handshake has other things in it.
 const ALPN_MAX: usize = 4096;
 
@@ -451,6 +464,11 @@ pub enum TlsError {
     /// The identity is not right.
     #[error(transparent)]
     Identity(#[from] IdentityError),
+    /// Revocation lists were asked for, and there is none.
+    #[error(
+        "revocation lists are asked for, and none is given: an empty folder is no reason to do without"
+    )]
+    NoCrl,
     /// A revocation list is not right.
     #[error("a revocation list is not right")]
     Crl(#[source] OtherError),

@@ -209,9 +209,16 @@ fn named(name: &Option<String>) -> String {
 fn list(names: &[String]) -> String {
     match names {
         [] => "no name at all".into(),
+        names if names.len() > NAMES_SHOWN => {
+            let (shown, rest) = names.split_at(NAMES_SHOWN);
+            alloc::format!("{} and {} more", shown.join(", "), rest.len())
+        }
         names => names.join(", "),
     }
 }
+
+/// How many names of a certificate a text shows.
+const NAMES_SHOWN: usize = 8;
 
 /// What is wrong, what to do, and what is not known. `Display` has all of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -368,7 +375,7 @@ struct Seen {
 
 impl Seen {
     fn new(record: Option<&HandshakeRecord>) -> Self {
-        let record = record.filter(|record| !record.is_of_several());
+        let record = record.filter(|record| record.is_of_one());
         let chain = record.map(HandshakeRecord::server_chain).unwrap_or_default();
         let read = |der: CertificateDer<'static>| Certificate::from_der(der).ok();
         Self {
@@ -423,7 +430,7 @@ impl Seen {
                 // Whoever hangs up at once after its alert may take the alert back with that.
                 missing: match (self.is_known, self.asked_for_certificate, self.sent_certificate) {
                     (false, ..) => Some(
-                        "without a record of the handshake it is not known whether the server asked \
+                        "without a record of this one handshake it is not known whether the server asked \
                          for a certificate of the device",
                     ),
                     (true, true, false) => Some(
@@ -484,7 +491,7 @@ impl Seen {
                             }
                             .into(),
                         },
-                        "without a record of the handshake it is not known how strong its key is",
+                        "without a record of this one handshake it is not known how strong its key is",
                     ),
                 }
             }
@@ -506,7 +513,7 @@ impl Seen {
                 }
                 _ => self.with_missing(
                     Fault::BadServerCertificate { reason: inner.to_string() },
-                    "without a record of the handshake it is not known whether it is self-signed",
+                    "without a record of this one handshake it is not known whether it is self-signed",
                 ),
             },
             error => bad(&error.to_string()),
@@ -519,7 +526,7 @@ impl Seen {
         }
         self.with_missing(
             Fault::UnknownIssuer { issuer: self.end().map(|end| end.issuer().into()) },
-            "without a record of the handshake its name is not known",
+            "without a record of this one handshake its name is not known",
         )
     }
 
@@ -589,12 +596,24 @@ impl Seen {
             }
             alert if is_of_certificates(alert) => refused().into(),
             // Our signature does not fit to our certificate, as the server sees it.
-            AlertDescription::DecryptError if self.sent_certificate => refused().into(),
+            AlertDescription::DecryptError if self.sent_certificate => Diagnosis {
+                fault: refused(),
+                missing: Some(
+                    "it does not believe the signature of the device's key: the key store may be at fault",
+                ),
+            },
+            AlertDescription::DecryptError if !self.is_known => Diagnosis {
+                missing: Some(
+                    "without a record of this one handshake it may also be that it does not believe the \
+                     signature of the device's key",
+                ),
+                ..broken_off()
+            },
             AlertDescription::ProtocolVersion => Fault::VersionRefused.into(),
             AlertDescription::HandshakeFailure | AlertDescription::InsufficientSecurity => self
                 .with_missing(
                     Fault::SuiteRefused,
-                    "without a record of the handshake it may also be that the server wants a \
+                    "without a record of this one handshake it may also be that the server wants a \
                      certificate of the device",
                 ),
             AlertDescription::NoApplicationProtocol => Fault::NoProtocol.into(),

@@ -146,7 +146,8 @@ impl fmt::Debug for TlsIdentity {
 pub enum IdentityError {
     /// The key is not that of the certificate.
     #[error(
-        "the private key does not belong to the certificate: give the one that it was requested with"
+        "the private key does not belong to the certificate, the first of the chain: give the one that it \
+         was requested with, or order the chain"
     )]
     KeyDiffers,
     /// The key signs nothing that TLS and the provider know.

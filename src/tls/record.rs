@@ -55,21 +55,31 @@ impl HandshakeRecord {
 
     /// Whether the server asked for a certificate of the client.
     pub fn asked_for_certificate(&self) -> bool {
-        self.lock().asked
+        self.of_one().is_some_and(|seen| seen.asked)
     }
 
     /// Whether one was sent.
     pub fn sent_certificate(&self) -> bool {
-        self.lock().answered
+        self.of_one().is_some_and(|seen| seen.answered)
     }
 
-    /// Whether it was used for more than one attempt, and so knows nothing of the server.
+    /// Whether it was used for more than one attempt, and so says nothing of any. An attempt is a
+    /// connection that was made from the configuration, be anything sent on it or not.
     pub fn is_of_several(&self) -> bool {
         self.lock().attempts > 1
     }
 
+    /// Whether it saw one attempt.
+    pub(super) fn is_of_one(&self) -> bool {
+        self.of_one().is_some()
+    }
+
+    fn of_one(&self) -> Option<MutexGuard<'_, Seen>> {
+        Some(self.lock()).filter(|seen| seen.attempts == 1)
+    }
+
     fn known(&self) -> Option<MutexGuard<'_, Seen>> {
-        Some(self.lock()).filter(|seen| seen.attempts <= 1 && seen.servers == 1)
+        self.of_one().filter(|seen| seen.servers == 1)
     }
 
     fn lock(&self) -> MutexGuard<'_, Seen> {

@@ -161,7 +161,8 @@ impl TrustAnchors {
         Self::from_certificates(certificates).expect("the roots that come with the crate are right")
     }
 
-    /// One's own, in PEM: each certificate of the file, whatever else is in it.
+    /// One's own, in PEM: each certificate of the file, whatever else is in it. At most 64 blocks: the whole
+    /// store of a platform is had by `TrustAnchors::platform`.
     ///
     /// # Errors
     ///

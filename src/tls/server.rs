@@ -12,7 +12,7 @@ use rustls::sign::SingleCertAndKey;
 use rustls::{ServerConfig, ServerConnection};
 use thiserror::Error;
 
-use super::client::{TlsError, check_alpn, versions};
+use super::client::{TlsError, check_alpn, some_crls, versions};
 use super::clock::ClockTime;
 use super::identity::TlsIdentity;
 use super::provider::{PostQuantum, Provider};
@@ -37,7 +37,8 @@ pub struct ServerTlsBuilder {
     post_quantum: PostQuantum,
     alpn: Vec<Vec<u8>>,
     sessions: usize,
-    crls: Vec<CertificateRevocationListDer<'static>>,
+    /// `None` unless they are asked for.
+    crls: Option<Vec<CertificateRevocationListDer<'static>>>,
     requires_fips: bool,
 }
 
@@ -104,7 +105,7 @@ impl ServerTlsBuilder {
         mut self,
         crls: impl IntoIterator<Item = CertificateRevocationListDer<'static>>,
     ) -> Self {
-        self.crls.extend(crls);
+        self.crls.get_or_insert_default().extend(crls);
         self
     }
 
@@ -119,19 +120,22 @@ impl ServerTlsBuilder {
     ///
     /// # Errors
     ///
-    /// [`TlsError::NoIdentity`]; [`TlsError::Identity`]; [`TlsError::Crl`]; [`TlsError::Alpn`];
-    /// [`TlsError::NotFips`]; [`TlsError::Other`].
+    /// [`TlsError::NoIdentity`]; [`TlsError::Identity`]; [`TlsError::NoCrl`]; [`TlsError::Crl`];
+    /// [`TlsError::Alpn`]; [`TlsError::NotFips`]; [`TlsError::Other`].
     pub fn build(self, clock: impl Clock + 'static) -> Result<ServerTls, TlsError> {
         let identity = self.identity.ok_or(TlsError::NoIdentity)?;
         let crypto = Arc::new(self.provider.crypto(self.post_quantum, self.is_tls13_only));
         identity.test_sign(&crypto.signature_verification_algorithms, self.is_tls13_only)?;
         check_alpn(&self.alpn)?;
+        let crls = some_crls(self.crls.as_deref())?;
         let verifier = |anchors: &TrustAnchors| {
             let store = Arc::clone(anchors.store());
             let verifier = WebPkiClientVerifier::builder_with_provider(store, Arc::clone(&crypto));
-            match &*self.crls {
-                [] => verifier,
-                crls => verifier.with_crls(crls.iter().cloned()).enforce_revocation_expiration(),
+            match crls {
+                None => verifier,
+                Some(crls) => {
+                    verifier.with_crls(crls.iter().cloned()).enforce_revocation_expiration()
+                }
             }
         };
         let verifier = match &self.clients {
@@ -152,7 +156,7 @@ impl ServerTlsBuilder {
             config.with_client_cert_verifier(verifier).with_cert_resolver(Arc::new(resolver));
         config.alpn_protocols = self.alpn;
         // Who resumes does not look at the lists.
-        if self.sessions > 0 && self.crls.is_empty() {
+        if self.sessions > 0 && self.crls.is_none() {
             config.session_storage = Arc::new(ServerSessions::new(self.sessions, clock));
             // Each takes a place.
             config.send_tls13_tickets = 1;
@@ -224,7 +228,7 @@ impl ServerTls {
             post_quantum: PostQuantum::Preferred,
             alpn: Vec::new(),
             sessions: 0,
-            crls: Vec::new(),
+            crls: None,
             requires_fips: false,
         }
     }
@@ -240,7 +244,8 @@ impl ServerTls {
     }
 
     /// The device at the other end: the common name of the certificate that it proved itself with, in this
-    /// handshake or, where sessions are kept, in the one that it goes on from.
+    /// handshake or, where sessions are kept, in the one that it goes on from. `now` comes from a clock that
+    /// knows the time. A module's certificate names a module, which is no device.
     ///
     /// # Errors
     ///

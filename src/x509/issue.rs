@@ -148,10 +148,6 @@ impl<'a> CertificateAuthority<'a> {
         // The key is here, so that its possession needs no proof.
         let public = RemoteKey::new(key)?.public;
         let certificate = self.sign(ca_params(name, 0)?, &public, validity)?;
-        // Whoever looks for the issuer of a device's certificate goes by names first.
-        if certificate.is_self_issued() {
-            return Err(IssueError::SameName);
-        }
         Ok(CertificateAuthority { certificate, key })
     }
 
@@ -160,7 +156,8 @@ impl<'a> CertificateAuthority<'a> {
     ///
     /// # Errors
     ///
-    /// [`IssueError::OtherId`] if the request is for another ID; [`IssueError::NotPossessed`] and
+    /// [`IssueError::OtherId`] if the request is for another ID; [`IssueError::SameName`] if the CA has that
+    /// name; [`IssueError::NotPossessed`] and
     /// [`IssueError::PossessionNotChecked`] if it is not shown to come from who has the key;
     /// [`IssueError::UnsupportedKey`]; [`IssueError::Validity`]; [`IssueError::OutlivesIssuer`];
     /// [`IssueError::Key`].
@@ -259,6 +256,10 @@ impl<'a> CertificateAuthority<'a> {
         let certificate = read_back(certificate.der())?;
         if certificate.facts().issuer != self.certificate.facts().subject {
             return Err(FOREIGN_NAME);
+        }
+        // Whoever looks for the issuer of a certificate goes by names first.
+        if certificate.is_self_issued() {
+            return Err(IssueError::SameName);
         }
         if certificate.facts().public_key != public.bits() {
             return Err(IssueError::UnsupportedKey);

@@ -92,6 +92,11 @@ impl DeviceCertificate {
         Self::from_chain(&certificates_from_pem(pem)?)
     }
 
+    /// The chain as PEM, in its order.
+    pub fn to_pem(&self) -> String {
+        self.chain.iter().map(Certificate::to_pem).collect()
+    }
+
     /// The certificates, as they were given.
     pub fn chain(&self) -> &[Certificate] {
         &self.chain
@@ -604,7 +609,7 @@ impl<'a> Expected<'a> {
 
     /// The hub knows the certificate by its thumbprint, and these are the primary and the secondary. It then
     /// looks at nothing but that, the validity and the key, and so does the judgement: name, chain and
-    /// purpose do not count.
+    /// purpose do not count. Without any, the certificate is judged as one of a CA.
     #[must_use]
     pub const fn thumbprints(self, thumbprints: &'a [Thumbprint]) -> Self {
         Self { thumbprints, ..self }

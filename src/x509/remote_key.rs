@@ -157,8 +157,10 @@ pub enum IssueError {
         /// The validity of the CA's certificate.
         issuer: Validity,
     },
-    /// The name of the intermediate CA is that of the CA above it.
-    #[error("the intermediate CA would have the name of the CA above it: give it one of its own")]
+    /// The name is that of the CA that issues.
+    #[error(
+        "the certificate would have the name of the CA that issues it: give one of the two another"
+    )]
     SameName,
     /// A text that no name may have.
     #[error("the name is empty, too long (64 characters), or has control characters")]

@@ -180,6 +180,16 @@ pub enum Renewal {
     ClockUnknown,
 }
 
+impl fmt::Display for Renewal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Now => f.write_str("now"),
+            Self::At(moment) => write!(f, "at {moment}"),
+            Self::ClockUnknown => f.write_str("once the clock is set"),
+        }
+    }
+}
+
 /// When a certificate of that validity is to be renewed.
 ///
 /// A policy whose span is no shorter than the lifetime says [`Renewal::Now`] of every certificate that it is

@@ -250,8 +250,12 @@ fn replies_of_dps() {
         ("$dps/registrations/res/+20/?$rid=1", None),
         ("$dps/registrations/res/２00/?$rid=1", None),
         ("$dps/registrations/res/200/?$rid=%ff", None),
-        ("$dps/registrations/res/202/?$rid=1&retry-after=soon", None),
-        ("$dps/registrations/res/202/?$rid=1&retry-after=18446744073709551616", None),
+        // What it cannot say is no reason to lose the rest.
+        ("$dps/registrations/res/202/?$rid=1&retry-after=soon", reply(202, "1", None)),
+        (
+            "$dps/registrations/res/202/?$rid=1&retry-after=18446744073709551616",
+            reply(202, "1", None),
+        ),
         ("$dps/registrations/PUT/iotdps-register/?$rid=1", None),
         ("$iothub/twin/res/200/?$rid=1", None),
         ("", None),

@@ -241,6 +241,17 @@ fn the_certificate_of_the_device() {
         // As if there was none.
         assert_eq!(say(&error, Some(&several)), say(&error, None), "{alert:?}");
     }
+    // One that nobody used says nothing, and the device's own key may be at fault.
+    let unused = HandshakeRecord::default();
+    for alert in [AlertDescription::HandshakeFailure, AlertDescription::DecryptError] {
+        let error = Error::AlertReceived(alert);
+        assert_eq!(say(&error, Some(&unused)), say(&error, None));
+        assert!(say(&error, None).missing().is_some());
+    }
+    let error = Error::AlertReceived(AlertDescription::DecryptError);
+    assert!(say(&error, Some(&sent)).missing().unwrap().contains("signature of the device's key"));
+    assert_eq!(say(&error, Some(&neither)).missing(), None);
+    assert!(!several.asked_for_certificate() && !several.sent_certificate());
     // What is open without a record.
     let error = Error::AlertReceived(AlertDescription::HandshakeFailure);
     assert!(say(&error, None).missing().unwrap().contains("wants a certificate of the device"));
@@ -257,7 +268,7 @@ fn the_certificate_of_the_device() {
         assert!(missing[0].unwrap().contains("and got none"));
         assert!(missing[1].unwrap().contains("may have refused it"));
         assert_eq!(missing[2], None);
-        assert!(missing[3].unwrap().contains("without a record of the handshake"));
+        assert!(missing[3].unwrap().contains("without a record of this one handshake"));
         assert_eq!(missing[4], missing[3]);
     }
 }

@@ -173,7 +173,10 @@ fn lists_are_obeyed() {
         ] {
             for (builder, expected) in [(&plain, expected), (&lax, expected_lax)] {
                 println!("{what}: {provider}");
-                let builder = builder.clone().crls(lists.iter().map(|list| (*list).clone()));
+                let builder = match lists {
+                    [] => builder.clone(),
+                    lists => builder.clone().crls(lists.iter().map(|list| (*list).clone())),
+                };
                 match verdict(&builder, identity) {
                     Ok(()) => assert_eq!(expected, FINE),
                     Err(error) => {
@@ -291,5 +294,18 @@ fn with_lists_a_client_resumes_nothing() {
                 assert!(!link.is_resumed());
             }
         }
+    }
+}
+
+/// An empty folder is no reason to do without.
+#[test]
+fn no_list_where_some_are_asked_for_is_an_error() {
+    let listed = Listed::get();
+    for provider in PROVIDERS {
+        let tls = ClientTls::builder(provider).trust(listed.root.anchors()).crls([]);
+        assert_eq!(tls.clone().build(now()).map(drop), Err(TlsError::NoCrl));
+        assert!(tls.crls([listed.list("root", NOW + DAY)]).build(now()).is_ok());
+        let gateway = World::get().server(provider).require_clients(listed.root.anchors());
+        assert_eq!(gateway.crls([]).build(now()).map(drop), Err(TlsError::NoCrl));
     }
 }

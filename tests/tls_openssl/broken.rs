@@ -262,7 +262,7 @@ fn hung_up_without_a_word() {
             None => assert_eq!(diagnosis.missing(), None),
         }
         let missing = diagnose(&error, None).missing().unwrap();
-        assert!(missing.starts_with("without a record of the handshake"), "{missing}");
+        assert!(missing.starts_with("without a record of this one handshake"), "{missing}");
     }
 }
 

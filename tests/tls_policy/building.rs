@@ -126,8 +126,8 @@ fn errors_say_what_happened_and_what_to_do() {
     for (error, expected) in [
         (
             IdentityError::KeyDiffers,
-            "the private key does not belong to the certificate: give the one that it was requested \
-             with",
+            "the private key does not belong to the certificate, the first of the chain: give the one that \
+             it was requested with, or order the chain",
         ),
         (
             IdentityError::UnsupportedKey,

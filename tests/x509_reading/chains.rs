@@ -190,3 +190,12 @@ fn two_that_issue_each_other_do_not_go_round_for_ever() {
     names.sort();
     assert_eq!(names, ["x", "y"]);
 }
+
+#[test]
+fn a_chain_is_written_as_it_was_read() {
+    let openssl = OpenSsl::new();
+    let text = chain(&openssl, "written", 3).concat();
+    let read = DeviceCertificate::from_pem(text.as_bytes()).unwrap();
+    assert_eq!(read.to_pem(), text);
+    assert_eq!(DeviceCertificate::from_pem(read.to_pem().as_bytes()), Ok(read));
+}
