@@ -1,10 +1,12 @@
 //! The examples as people run them: what they print where, and the exit status.
 
+#[path = "common/examples.rs"]
+mod examples;
+
 use std::fs;
 use std::io::Write;
 use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
-use std::sync::OnceLock;
 
 const KEY: &str = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
 const DEVICE: &str = "HostName=contoso-hub.azure-devices.net;DeviceId=device1;\
@@ -19,28 +21,11 @@ const VARIABLE: &str = "IOTHUB_DEVICE_CONNECTION_STRING";
 const HAS_KEY_STORE: bool =
     cfg!(all(unix, feature = "keystore-file", feature = "keystore-software"));
 
-/// Builds the examples once, as they are now, and returns the path of one.
 fn example(name: &str) -> PathBuf {
-    static BUILT: OnceLock<Vec<PathBuf>> = OnceLock::new();
-    let built = BUILT.get_or_init(|| {
-        let output = Command::new(env!("CARGO"))
-            .args(["build", "--examples", "--message-format=json", "--manifest-path"])
-            .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml"))
-            .args(HAS_KEY_STORE.then_some("--features=keystore-file,keystore-software"))
-            .output()
-            .unwrap();
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-        String::from_utf8(output.stdout)
-            .unwrap()
-            .lines()
-            .filter_map(|line| {
-                let message: serde_json::Value = serde_json::from_str(line).unwrap();
-                message["executable"].as_str().map(PathBuf::from)
-            })
-            .collect()
-    });
-    let wanted = format!("{name}{}", std::env::consts::EXE_SUFFIX);
-    built.iter().find(|path| path.ends_with(&wanted)).expect("the example was built").clone()
+    const KEY_STORE: &str = "--features=keystore-file,keystore-software";
+
+    let arguments = ["--examples", if HAS_KEY_STORE { KEY_STORE } else { "--quiet" }];
+    examples::built(name, &arguments)
 }
 
 /// A file in a folder that is removed at the end.

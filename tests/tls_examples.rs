@@ -3,12 +3,14 @@
 
 #![cfg(unix)]
 
+#[path = "common/examples.rs"]
+mod examples;
+
 use std::fs;
 use std::io::{BufRead as _, BufReader, Read, Write as _};
 use std::net::{Ipv4Addr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
-use std::sync::OnceLock;
 use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
 
@@ -21,27 +23,10 @@ const EXAMPLES: [&str; 3] = ["dev_ca", "rotate_certificate", "tls_probe"];
 /// How long anything may take.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// Builds the examples once, as they are now, and returns the path of one.
 fn example(name: &str) -> PathBuf {
-    static BUILT: OnceLock<Vec<PathBuf>> = OnceLock::new();
-    let built = BUILT.get_or_init(|| {
-        let output = Command::new(env!("CARGO"))
-            .args(["build", "--message-format=json", "--features", FEATURES, "--manifest-path"])
-            .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml"))
-            .args(EXAMPLES.iter().flat_map(|name| ["--example", name]))
-            .output()
-            .unwrap();
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-        String::from_utf8(output.stdout)
-            .unwrap()
-            .lines()
-            .filter_map(|line| {
-                let message: Value = serde_json::from_str(line).unwrap();
-                message["executable"].as_str().map(PathBuf::from)
-            })
-            .collect()
-    });
-    built.iter().find(|path| path.ends_with(name)).expect("the example was built").clone()
+    let mut arguments = vec!["--features", FEATURES];
+    arguments.extend(EXAMPLES.iter().flat_map(|name| ["--example", name]));
+    examples::built(name, &arguments)
 }
 
 struct Run {
