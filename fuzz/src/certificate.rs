@@ -605,13 +605,19 @@ fn is_signed(chain: &DeviceCertificate, index: usize) -> Option<bool> {
         })
         .collect();
     let [issuer] = issuers[..] else { return None };
-    // No algorithm takes other sizes.
-    if matches!(issuer.public_key_kind(), PublicKeyKind::Rsa { bits } if !(2048..=8192).contains(&bits))
-    {
-        return None;
-    }
+    let kind = issuer.public_key_kind();
     let issuer = Parts::read(issuer.der())?;
     let (of_key, key) = der::public_key(issuer.spki)?;
+    // No algorithm takes other sizes, or points that are compressed.
+    match kind {
+        PublicKeyKind::Rsa { bits } if !(2048..=8192).contains(&bits) => return None,
+        PublicKeyKind::EcdsaP256 | PublicKeyKind::EcdsaP384 | PublicKeyKind::EcdsaP521
+            if key.first() != Some(&4) =>
+        {
+            return None;
+        }
+        _ => {}
+    }
     let [message, of_signature, signature] = certificate.signed;
     let mut fitting = RING_ALGORITHMS
         .iter()

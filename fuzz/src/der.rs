@@ -81,6 +81,14 @@ pub(super) fn is_strict(element: Element<'_>) -> bool {
                 None => *unused == 0,
             },
             (NULL, content) => content.is_empty(),
+            // Fifteen or thirteen characters, of which the last is no digit.
+            (UTC_TIME | GENERALIZED_TIME, content) => match content {
+                [digits @ .., b'Z'] => {
+                    digits.iter().all(u8::is_ascii_digit)
+                        && digits.len() == if element.tag == UTC_TIME { 12 } else { 14 }
+                }
+                _ => false,
+            },
             (OID, content) => {
                 // A number ends with the first byte below 0x80.
                 let mut numbers = content.split_inclusive(|byte| *byte < 0x80).peekable();
