@@ -109,10 +109,10 @@ fn model(ders: &[CertificateDer<'_>]) -> Result<Vec<Certificate>, TrustAnchorErr
     Ok(taken)
 }
 
-/// Marked as one, or too old to have marks.
+/// Marked as one, or a root that is too old to have marks.
 fn is_of_ca(certificate: &Certificate) -> bool {
     let parts = Parts::read(certificate.der()).expect("what is accepted is DER");
-    parts.is_ca() || parts.version != 3
+    parts.is_ca() || parts.version != 3 && certificate.is_self_issued()
 }
 
 fn are_of_cas(anchors: &TrustAnchors) {
