@@ -125,7 +125,7 @@ impl ClientTlsBuilder {
     ///
     /// [`TlsError::NoTrustAnchors`]; [`TlsError::Identity`] if the key does not do what is needed;
     /// [`TlsError::NoCrl`]; [`TlsError::Crl`]; [`TlsError::Alpn`]; [`TlsError::NotFips`].
-    pub fn build(self, clock: impl Clock + 'static) -> Result<ClientTls, TlsError> {
+    pub fn build(mut self, clock: impl Clock + 'static) -> Result<ClientTls, TlsError> {
         let clock: Arc<dyn Clock> = Arc::new(clock);
         let crypto = Arc::new(self.provider.crypto(self.post_quantum, self.is_tls13_only));
         if let Some(identity) = &self.identity {
@@ -148,7 +148,7 @@ impl ClientTlsBuilder {
             .dangerous()
             .with_custom_certificate_verifier(Arc::clone(&verifier))
             .with_no_client_auth();
-        template.alpn_protocols.clone_from(&self.alpn);
+        template.alpn_protocols = core::mem::take(&mut self.alpn);
         template.resumption = Resumption::disabled();
         if self.requires_fips && (!template.fips() || is_verifier_custom) {
             return Err(TlsError::NotFips);
@@ -158,14 +158,11 @@ impl ClientTlsBuilder {
         let sessions = if self.crls.is_none() { self.sessions } else { 0 };
         let facts = Facts {
             provider: self.provider,
-            is_fips: template.fips(),
             is_tls13_only: self.is_tls13_only,
             anchors: self.anchors.filter(|_| !is_verifier_custom),
-            alpn: self.alpn,
             sessions,
             crls: if is_verifier_custom { 0 } else { self.crls.as_deref().map_or(0, <[_]>::len) },
             allows_unknown_revocation: self.allows_unknown_revocation,
-            is_verifier_custom,
         };
         let config = config_of(&template, sessions, &clock, self.identity.as_ref());
         let first = Published { generation: 0, identity: self.identity, config };

@@ -18,15 +18,12 @@ use crate::x509::{Certificate, Thumbprint};
 /// What of a client's policy rustls does not tell.
 pub(super) struct Facts {
     pub(super) provider: Provider,
-    pub(super) is_fips: bool,
     pub(super) is_tls13_only: bool,
     /// `None` if a verifier of the caller's decides.
     pub(super) anchors: Option<TrustAnchors>,
-    pub(super) alpn: Vec<Vec<u8>>,
     pub(super) sessions: usize,
     pub(super) crls: usize,
     pub(super) allows_unknown_revocation: bool,
-    pub(super) is_verifier_custom: bool,
 }
 
 /// The policy of a configuration. `Display` has a line for each point, [`Explanation::to_json`] the same for
@@ -87,22 +84,13 @@ impl Explanation {
         config: &ClientConfig,
         identity: Option<&TlsIdentity>,
     ) -> Self {
-        let Facts {
-            provider,
-            is_fips,
-            is_tls13_only,
-            anchors,
-            alpn,
-            sessions,
-            crls,
-            allows_unknown_revocation,
-            is_verifier_custom,
-        } = facts;
+        let Facts { provider, is_tls13_only, anchors, sessions, crls, allows_unknown_revocation } =
+            facts;
         let crypto = config.crypto_provider();
         let suites = crypto.cipher_suites.iter();
-        let anchors = anchors.as_ref().map(TrustAnchors::certificates).unwrap_or_default();
+        let alpn = config.alpn_protocols.iter();
         let mut dangers = Vec::new();
-        if *is_verifier_custom {
+        if anchors.is_none() {
             dangers.push("a verifier of the application decides which servers are believed");
         }
         if *allows_unknown_revocation {
@@ -110,7 +98,7 @@ impl Explanation {
         }
         Self {
             provider: *provider,
-            is_fips: *is_fips,
+            is_fips: config.fips(),
             versions: if *is_tls13_only {
                 Vec::from(["TLS 1.3"])
             } else {
@@ -118,11 +106,11 @@ impl Explanation {
             },
             suites: suites.map(|suite| format!("{:?}", suite.suite())).collect(),
             groups: crypto.kx_groups.iter().map(|group| format!("{:?}", group.name())).collect(),
-            anchors: anchors.iter().map(Shown::new).collect(),
+            anchors: anchors.iter().flat_map(TrustAnchors::certificates).map(Shown::new).collect(),
             crls: *crls,
             identity: identity.map(|identity| Shown::new(identity.certificate().end_entity())),
             is_identity_old: identity.is_some_and(|identity| !identity.signs_tls13()),
-            alpn: alpn.iter().map(|name| String::from_utf8_lossy(name).into_owned()).collect(),
+            alpn: alpn.map(|name| String::from_utf8_lossy(name).into_owned()).collect(),
             sessions: *sessions,
             dangers,
         }

@@ -15,9 +15,10 @@ use rcgen::{
 use rustls_pki_types::{CertificateDer, SignatureVerificationAlgorithm};
 use time::OffsetDateTime;
 
+use super::judge::{COMMON_NAME_MAX, module_common_name};
 use super::parse::{Certificate, ClientAuth, NameEncoding, NamePart, Validity, read_name};
 use super::remote_key::{IssueError, PublicHalf, RemoteKey};
-use super::request::{CertificateRequest, device_params, module_common_name};
+use super::request::{CertificateRequest, device_params};
 use crate::error::OtherError;
 use crate::identity::{DeviceId, ModuleId, RegistrationId};
 use crate::keystore::SigningKey;
@@ -310,15 +311,12 @@ impl fmt::Debug for CertificateAuthority<'_> {
 const FOREIGN_NAME: IssueError =
     IssueError::NotACa("its name has a part that is not written back as it is");
 
-/// RFC 5280 appendix A.1: `ub-common-name`.
-const NAME_MAX: usize = 64;
-
 /// 9999-12-31T23:59:59Z, where `GeneralizedTime` ends (RFC 5280 section 4.1.2.5).
 const LAST_MOMENT: UnixTime = UnixTime::from_secs(253_402_300_799);
 
 fn check_name(name: &str) -> Result<(), IssueError> {
     let len = name.chars().count();
-    if len == 0 || len > NAME_MAX || name.chars().any(char::is_control) {
+    if len == 0 || len > COMMON_NAME_MAX || name.chars().any(char::is_control) {
         return Err(IssueError::Name);
     }
     Ok(())

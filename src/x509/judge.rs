@@ -22,7 +22,7 @@ use crate::time::UnixTime;
 pub const CHAIN_MAX: usize = 16;
 
 /// RFC 5280 appendix A.1: `ub-common-name`, in characters.
-const COMMON_NAME_MAX: usize = 64;
+pub(super) const COMMON_NAME_MAX: usize = 64;
 
 /// A device's certificate with the chain that it sends, end entity first.
 ///
@@ -548,10 +548,15 @@ impl Id<'_> {
     fn text(&self) -> String {
         match self {
             Self::Device(device) => device.as_str().into(),
-            Self::Module(device, module) => alloc::format!("{device}/{module}"),
+            Self::Module(device, module) => module_common_name(device, module),
             Self::Registration(id) => id.as_str().into(),
         }
     }
+}
+
+/// What a module's certificate is for.
+pub(super) fn module_common_name(device: &DeviceId, module: &ModuleId) -> String {
+    alloc::format!("{device}/{module}")
 }
 
 impl<'a> Expected<'a> {

@@ -14,6 +14,7 @@ use rustls_pki_types::{
 };
 
 use super::chain::{SignatureCheck, verify};
+use super::judge::module_common_name;
 use super::parse::{PublicKeyKind, RequestFacts, read_public_key};
 use super::pem::to_pem;
 use super::remote_key::{IssueError, RemoteKey};
@@ -167,10 +168,6 @@ impl fmt::Debug for CertificateRequest {
             .field("common_name", &self.common_name())
             .finish_non_exhaustive()
     }
-}
-
-pub(super) fn module_common_name(device: &DeviceId, module: &ModuleId) -> String {
-    alloc::format!("{device}/{module}")
 }
 
 /// A device's certificate or request: no CA, and for proving itself as a client.
