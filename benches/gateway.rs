@@ -51,7 +51,7 @@ fn fleet(size: usize) -> Vec<TokenCache> {
         let resource = ResourceUri::device(&host, &device);
         let key = SymmetricKey::from_bytes(&[0x5A; 32]).unwrap();
         let signer = SasSigner::new(key, &resource).unwrap();
-        let mut cache = TokenCache::new(signer, &resource, TokenPolicy::default());
+        let mut cache = TokenCache::for_signer(signer, TokenPolicy::default());
         assert!(matches!(cache.poll(UnixTime::from_secs(START)), CachedToken::Use { .. }));
         caches.push(cache);
     }

@@ -324,7 +324,7 @@ fn token_caches() -> Holders {
     let source =
         TokenFn(|_| SasToken::from_string(token_text()).map_err(|_| SasError::ZeroLifetime));
     let mut by_function = TokenCache::new(source, &device(), TokenPolicy::default());
-    let mut by_signer = TokenCache::new(by_signer, &device(), TokenPolicy::default());
+    let mut by_signer = TokenCache::for_signer(by_signer, TokenPolicy::default());
     let mut holders = vec![
         ("TokenCache", debugged(&by_signer)),
         ("TokenCache", debugged(&TokenCache::new(boxed, &device(), TokenPolicy::default()))),
@@ -559,6 +559,7 @@ mod session {
     use hubward::session::HubIdentity;
     use hubward::session::amqp::{PutToken, SaslPlain};
     use hubward::session::https::Authorization;
+    use hubward::session::mqtt::HubSession;
     use hubward::session::preflight::Preflight;
     use hubward::session::storage::FileUpload;
 
@@ -642,6 +643,10 @@ mod session {
             format!("HostName={HOST};SharedAccessKeyName=p;SharedAccessKey={}", key_text());
         let of_policy = ConnectionString::parse(&of_policy).expect("it is in order");
         let identity = HubIdentity::from_connection_string(&of_policy);
+        let session =
+            HubSession::new(&HubIdentity::device(HubHost::new(HOST).expect("a host"), device_id()));
+        let long = misplaced().concat().repeat(100);
+        failures.push(failure("UserNameError", "a long name", session.product(&long)));
         failures.push(failure("NoDeviceError", "a policy", identity));
         failures
     }
@@ -1443,7 +1448,7 @@ fn no_error_repeats_a_secret() {
 // The lists against the source.
 
 /// Public types without a secret in them, and why.
-const WITHOUT_SECRETS: [(&str, &str); 81] = [
+const WITHOUT_SECRETS: [(&str, &str); 82] = [
     ("UnixTime", "a moment"),
     ("SystemClock", "has no state"),
     ("FixedClock", "a moment"),
@@ -1511,6 +1516,7 @@ const WITHOUT_SECRETS: [(&str, &str); 81] = [
     ("TokenSchedule", "a rule and moments"),
     ("Step", "a moment"),
     ("Refusal", "an answer"),
+    ("TokenId", "a number that counts tokens"),
     ("FloorClock", "a moment, and a clock"),
     ("Confidence", "levels"),
     ("TrustedTime", "moments, and a clock"),
@@ -1528,7 +1534,7 @@ const WITHOUT_SECRETS: [(&str, &str); 81] = [
 ];
 
 /// Types of which this build may have no value, and whether it must have one.
-const BEHIND_FEATURES: [(&str, bool); 31] = {
+const BEHIND_FEATURES: [(&str, bool); 32] = {
     const MEMORY: bool = cfg!(feature = "keystore-memory");
     const SOFTWARE: bool = cfg!(feature = "keystore-software");
     const FILE: bool = cfg!(all(feature = "keystore-file", unix));
@@ -1570,6 +1576,7 @@ const BEHIND_FEATURES: [(&str, bool); 31] = {
         ("UploadUrl", SESSION),
         ("UploadRefused", SESSION),
         ("NoDeviceError", SESSION),
+        ("UserNameError", SESSION),
         ("Preflight", SESSION),
         ("Reason", SESSION),
         // The kernel may not let a process have a keyring.

@@ -4,14 +4,11 @@ use core::fmt;
 
 use alloc::format;
 use alloc::string::{String, ToString as _};
-use alloc::vec::Vec;
-
-use zeroize::Zeroizing;
 
 use super::{HubIdentity, WEBSOCKET_PATH};
 use crate::identity::{HubHost, PolicyName};
 use crate::sas::SasToken;
-use crate::secret::REDACTED;
+use crate::secret::{REDACTED, SecretText};
 
 /// The port of AMQP over TLS.
 pub const PORT: u16 = 5671;
@@ -112,16 +109,15 @@ impl<'t> SaslPlain<'t> {
         self.token
     }
 
-    /// The initial response: no authorization identity, a zero, the user name, a zero, the token.
-    pub fn expose_response(&self) -> Zeroizing<Vec<u8>> {
+    /// The initial response: no authorization identity, a zero, the user name, a zero, the token. It is
+    /// wiped on drop.
+    pub fn response(&self) -> SecretText<'static> {
         // As long as it will be, so that no copy is left where it grew.
-        let mut response =
-            Zeroizing::new(Vec::with_capacity(2 + self.user.len() + self.token.len()));
-        response.push(0);
-        response.extend_from_slice(self.user.as_bytes());
-        response.push(0);
-        response.extend_from_slice(self.token.as_bytes());
-        response
+        let mut response = String::with_capacity(2 + self.user.len() + self.token.len());
+        for part in ["\0", &self.user, "\0", self.token] {
+            response.push_str(part);
+        }
+        SecretText::owned(response)
     }
 }
 

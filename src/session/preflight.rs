@@ -20,7 +20,7 @@ use crate::identity::{Authentication, ConnectionString, ConnectionStringError, F
 use crate::sas::{SasToken, TokenParseError};
 use crate::time::{TimeError, UnixTime};
 #[cfg(feature = "x509")]
-use crate::x509::{DeviceCertificate, Expected, Report, Severity};
+use crate::x509::{DeviceCertificate, Expected, Report, Severity, What};
 
 /// A ready-made token that lives longer than this is as good as a password.
 const LIFETIME_USUAL: Duration = Duration::from_secs(30 * 86_400);
@@ -211,6 +211,10 @@ reasons! {
             finding: String,
         } = "{finding}";
         "have it issued, ordered or configured as that says"
+    Advice "certificate-unchecked"
+        /// A signature of the chain was not checked, which is no reason to refuse it.
+        CertificateUnchecked = "a signature of the chain was not checked here, for the issuer or an algorithm for it is not at hand";
+        "give the algorithms, and the trust anchors that are registered, and it is: `Expected::algorithms`, `Expected::trust_anchors`"
     Advice "certificate-note"
         /// Something about the certificate that is good to know.
         CertificateNote {
@@ -326,15 +330,7 @@ impl<'a> Preflight<'a> {
             Some(module) => expected.module(identity.device_id(), module),
             None => expected.device(identity.device_id()),
         };
-        let report: Report = certificate.judge(&expected, now);
-        for finding in report.findings() {
-            let text = finding.to_string();
-            add(match finding.severity() {
-                Severity::Error => Reason::CertificateRefused { finding: text },
-                Severity::Warning => Reason::CertificateDoubt { finding: text },
-                _ => Reason::CertificateNote { finding: text },
-            });
-        }
+        judge_findings(&certificate.judge(&expected, now), add);
     }
 
     #[cfg(not(feature = "x509"))]
@@ -355,6 +351,27 @@ impl<'a> Preflight<'a> {
 impl fmt::Debug for Preflight<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Preflight").finish_non_exhaustive()
+    }
+}
+
+#[cfg(feature = "x509")]
+fn judge_findings(report: &Report, add: &mut dyn FnMut(Reason)) {
+    let mut is_unchecked = false;
+    for finding in report.findings() {
+        let text = finding.to_string();
+        add(match (finding.what(), finding.severity()) {
+            // That was told already.
+            (What::ClockUnknown { .. }, _) => continue,
+            // What nobody looked at here, the service will, and it has what is missing. Once is enough.
+            (What::SignatureNotChecked, _) if is_unchecked => continue,
+            (What::SignatureNotChecked, _) => {
+                is_unchecked = true;
+                Reason::CertificateUnchecked
+            }
+            (_, Severity::Error) => Reason::CertificateRefused { finding: text },
+            (_, Severity::Warning) => Reason::CertificateDoubt { finding: text },
+            _ => Reason::CertificateNote { finding: text },
+        });
     }
 }
 

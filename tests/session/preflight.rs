@@ -105,8 +105,14 @@ fn each_reason_is_found_where_it_is_and_nowhere_else() {
     let early = Preflight::new(&with(KEY)).check(UnixTime::from_secs(0));
     assert_eq!(codes(&early), ["clock-unknown"]);
     found.extend(codes(&early));
-    let of_certificates: BTreeSet<_> =
-        ["certificate-unused", "certificate", "certificate-doubt", "certificate-note"].into();
+    let of_certificates: BTreeSet<_> = [
+        "certificate-unused",
+        "certificate",
+        "certificate-doubt",
+        "certificate-unchecked",
+        "certificate-note",
+    ]
+    .into();
     let all: BTreeSet<_> = Reason::CODES.iter().copied().collect();
     assert_eq!(all.len(), Reason::CODES.len(), "a code is there twice");
     assert_eq!(&found | &of_certificates, all);
@@ -184,7 +190,8 @@ mod certificates {
             (&x509, &others, expected, &["certificate", "certificate-note"]),
             (&x509, &cased, expected, &["certificate", "certificate-note"]),
             (&x509, &own, of_other, &["certificate", "certificate-note"]),
-            (&x509, &own, unchecked, &["certificate-doubt", "certificate-note"]),
+            // That nobody checked it here is no reason for the hub.
+            (&x509, &own, unchecked, &["certificate-unchecked", "certificate-note"]),
             (&with_key, &own, expected, &["certificate-unused", "certificate-note"]),
         ];
         for (text, certificate, expected, found) in cases {
