@@ -1,0 +1,292 @@
+//! Who may come in: the devices that a hub knows, and the judgement about those who say they are one.
+//!
+//! What the service says of its order of checks is nothing; here, who somebody claims to be comes first, then
+//! the proof of it.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::time::Duration;
+
+use hubward::pki_types::CertificateDer;
+use hubward::sas::{TokenParseError, TokenVerifyError};
+use hubward::session::HubIdentity;
+use hubward::session::policy::{Permission, permissions};
+use hubward::x509::{Certificate, Thumbprint};
+use hubward::{DeviceId, HubHost, ModuleId, PolicyName, SasToken, SymmetricKey, UnixTime};
+
+/// How far the clocks of devices may differ. The service publishes no figure.
+const TOLERANCE: Duration = Duration::from_secs(0);
+
+/// What a device or module proves itself with.
+#[derive(Debug)]
+pub enum Credential {
+    /// Tokens that one of two keys signed.
+    Keys(SymmetricKey, SymmetricKey),
+    /// A certificate of a CA that the hub trusts, with the device's ID as common name.
+    Authority,
+    /// A certificate with one of these thumbprints.
+    Thumbprints(Vec<Thumbprint>),
+    /// None: the operator has disabled it.
+    Disabled,
+}
+
+/// The devices, modules and policies of a hub.
+#[derive(Debug)]
+pub struct Registry {
+    host: HubHost,
+    /// By `deviceId` or `deviceId/moduleId`, case and all.
+    identities: HashMap<String, Credential>,
+    /// By name in lower case: the service compares them so.
+    policies: HashMap<String, SymmetricKey>,
+}
+
+/// What somebody came with.
+#[derive(Clone, Copy, Debug)]
+pub struct Proof<'a> {
+    /// The password of MQTT, the header of HTTPS; nothing where it is empty.
+    pub token: Option<&'a str>,
+    /// The chain of the TLS connection, which was checked against the CAs that the hub trusts.
+    pub chain: &'a [CertificateDer<'a>],
+}
+
+/// Who was let in, and until when.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Admitted {
+    /// Who it is.
+    pub identity: HubIdentity,
+    /// The end of the token or certificate, at which the hub closes the connection.
+    pub until: UnixTime,
+}
+
+impl Registry {
+    /// A registry of the hub of this name, which nobody is in.
+    #[must_use]
+    pub fn new(host: HubHost) -> Self {
+        Self { host, identities: HashMap::new(), policies: HashMap::new() }
+    }
+
+    /// The hub's name, as tokens and user names have it.
+    #[must_use]
+    pub fn host(&self) -> &HubHost {
+        &self.host
+    }
+
+    /// Registers a device, or changes what it proves itself with.
+    pub fn device(&mut self, id: &DeviceId, credential: Credential) {
+        self.identities.insert(id.to_string(), credential);
+    }
+
+    /// Registers a module, or changes what it proves itself with.
+    pub fn module(&mut self, device: &DeviceId, module: &ModuleId, credential: Credential) {
+        self.identities.insert(format!("{device}/{module}"), credential);
+    }
+
+    /// Sets the key of a policy, one of those that every hub has.
+    pub fn policy(&mut self, name: &PolicyName, key: SymmetricKey) {
+        self.policies.insert(name.as_str().to_ascii_lowercase(), key);
+    }
+
+    /// Judges a `CONNECT` by its client ID and user name.
+    ///
+    /// # Errors
+    ///
+    /// [`Refused`].
+    pub fn admit_mqtt(
+        &self,
+        client_id: &str,
+        user_name: &str,
+        proof: Proof<'_>,
+        now: UnixTime,
+    ) -> Result<Admitted, Refused> {
+        // `{host}/{device}[/{module}]/?api-version=...`; old SDKs leave the question mark out.
+        let (path, query) = user_name
+            .split_once("/?")
+            .or_else(|| user_name.find("/api-version=").map(|at| user_name.split_at(at)))
+            .ok_or(Refused::UserName)?;
+        if !query.contains("api-version=") {
+            return Err(Refused::ApiVersion);
+        }
+        let (host, id) = path.split_once('/').ok_or(Refused::UserName)?;
+        if id != client_id {
+            return Err(Refused::ClientId);
+        }
+        self.admit(host, id, proof, now)
+    }
+
+    /// Judges whoever says to be `id`, a device or `deviceId/moduleId`, of the hub `host`.
+    ///
+    /// # Errors
+    ///
+    /// [`Refused`].
+    pub fn admit(
+        &self,
+        host: &str,
+        id: &str,
+        proof: Proof<'_>,
+        now: UnixTime,
+    ) -> Result<Admitted, Refused> {
+        if !host.eq_ignore_ascii_case(self.host.as_str()) {
+            return Err(Refused::Host);
+        }
+        let identity = self.identity(id).ok_or(Refused::UnknownDevice)?;
+        let credential = self.identities.get(id).ok_or(Refused::UnknownDevice)?;
+        let until = match (proof.token, credential) {
+            (_, Credential::Disabled) => return Err(Refused::Disabled),
+            (Some(token), credential) => self.check_token(token, credential, &identity, now)?,
+            (None, Credential::Keys(..)) => return Err(Refused::NoToken),
+            (None, Credential::Authority) => check_certificate(id, &[], proof.chain, now)?,
+            (None, Credential::Thumbprints(known)) => {
+                check_certificate(id, known, proof.chain, now)?
+            }
+        };
+        Ok(Admitted { identity, until })
+    }
+
+    fn identity(&self, id: &str) -> Option<HubIdentity> {
+        let host = self.host.clone();
+        Some(match id.split_once('/') {
+            None => HubIdentity::device(host, DeviceId::new(id).ok()?),
+            Some((device, module)) => {
+                HubIdentity::module(host, DeviceId::new(device).ok()?, ModuleId::new(module).ok()?)
+            }
+        })
+    }
+
+    fn check_token(
+        &self,
+        token: &str,
+        credential: &Credential,
+        identity: &HubIdentity,
+        now: UnixTime,
+    ) -> Result<UnixTime, Refused> {
+        let token = SasToken::parse(token)?;
+        let resource = identity.resource();
+        match token.policy_name() {
+            Some(policy) => {
+                let key = self.policies.get(&policy.as_str().to_ascii_lowercase());
+                token.verify(key.ok_or(Refused::Policy)?, &resource, now, TOLERANCE)?;
+                let opens = permissions(&policy).unwrap_or_default();
+                if !opens.contains(&Permission::DeviceConnect) {
+                    return Err(Refused::Policy);
+                }
+            }
+            None => {
+                let Credential::Keys(primary, secondary) = credential else {
+                    return Err(Refused::NoKeys);
+                };
+                match token.verify(primary, &resource, now, TOLERANCE) {
+                    Err(TokenVerifyError::SignatureMismatch) => {
+                        token.verify(secondary, &resource, now, TOLERANCE)?;
+                    }
+                    judged => judged?,
+                }
+            }
+        }
+        Ok(token.expiry())
+    }
+}
+
+/// The end of the chain's first certificate, if it is `id`'s and has one of the thumbprints, where there are
+/// any. TLS has checked the chain, and that the client has the key.
+fn check_certificate(
+    id: &str,
+    thumbprints: &[Thumbprint],
+    chain: &[CertificateDer<'_>],
+    now: UnixTime,
+) -> Result<UnixTime, Refused> {
+    let der = chain.first().ok_or(Refused::NoCertificate)?;
+    if !thumbprints.is_empty() && !thumbprints.iter().any(|known| known.matches(der)) {
+        return Err(Refused::Thumbprint);
+    }
+    let certificate =
+        Certificate::from_der(CertificateDer::from(&**der)).map_err(|_| Refused::CommonName)?;
+    if certificate.common_name() != Some(id) {
+        return Err(Refused::CommonName);
+    }
+    let not_after = certificate.validity().not_after;
+    if now > not_after { Err(Refused::CertificateExpired) } else { Ok(not_after) }
+}
+
+/// Why somebody was not let in, for the operator. Who asked learns less: the code of [`Refused::mqtt`] or the
+/// status of [`Refused::https`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Refused {
+    /// A user name of another form.
+    UserName,
+    /// A user name without `api-version`.
+    ApiVersion,
+    /// A client ID that is not that of the user name.
+    ClientId,
+    /// Another hub.
+    Host,
+    /// The hub does not know it.
+    UnknownDevice,
+    /// The operator has disabled it.
+    Disabled,
+    /// It has keys and brought no token.
+    NoToken,
+    /// It brought a token and has no keys.
+    NoKeys,
+    /// What it brought is no token.
+    Token(TokenParseError),
+    /// A wrong key, too late, or for something else.
+    Verify(TokenVerifyError),
+    /// A policy that the hub does not have, or that does not open it to devices.
+    Policy,
+    /// It has a certificate and brought none.
+    NoCertificate,
+    /// A certificate that is not registered.
+    Thumbprint,
+    /// A certificate of somebody else.
+    CommonName,
+    /// A certificate that has expired since the handshake.
+    CertificateExpired,
+}
+
+impl Refused {
+    /// What the operator of a hub reads: every one of these is a 401003.
+    pub const CODE: u32 = 401_003;
+
+    /// The return code of `CONNACK`: "not authorized", whatever it was.
+    pub const MQTT: rumqttc::ConnectReturnCode = rumqttc::ConnectReturnCode::NotAuthorized;
+
+    /// The status of an answer over HTTPS.
+    pub const HTTPS: hyper::StatusCode = hyper::StatusCode::UNAUTHORIZED;
+}
+
+impl fmt::Display for Refused {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::UserName => "the user name is not {host}/{device}/?api-version=...",
+            Self::ApiVersion => "the user name has no api-version",
+            Self::ClientId => "client ID and user name name different devices",
+            Self::Host => "the user name is for another hub",
+            Self::UnknownDevice => "the hub does not contain the device",
+            Self::Disabled => "the device is disabled",
+            Self::NoToken => "the device has keys, and brought no token",
+            Self::NoKeys => "the device has a certificate and no keys: no token will do",
+            Self::Token(error) => return error.fmt(f),
+            Self::Verify(error) => return error.fmt(f),
+            Self::Policy => "the authorization rule does not allow access for devices",
+            Self::NoCertificate => "the device has a certificate, and showed none in the handshake",
+            Self::Thumbprint => "the thumbprint is not that of the registration",
+            Self::CommonName => "the certificate's common name is not the device",
+            Self::CertificateExpired => "the certificate has expired",
+        })
+    }
+}
+
+impl std::error::Error for Refused {}
+
+impl From<TokenParseError> for Refused {
+    fn from(error: TokenParseError) -> Self {
+        Self::Token(error)
+    }
+}
+
+impl From<TokenVerifyError> for Refused {
+    fn from(error: TokenVerifyError) -> Self {
+        Self::Verify(error)
+    }
+}
