@@ -373,6 +373,8 @@ mod certificates {
                 expected,
                 &["certificate-unchecked", "certificate-note"],
             ),
+            // Once for all of them.
+            ("unchecked", "pump-7", &whole, Expected::new().key(&key), &["certificate-unchecked"]),
             // A hub knows thumbprints; DPS does not.
             ("by a thumbprint", "pump-7", &whole, in_group.thumbprints(&registered), &[]),
             ("of no ID", "", &whole, in_group, &["registration-id"]),
