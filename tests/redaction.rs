@@ -560,7 +560,7 @@ mod session {
     use hubward::session::amqp::{PutToken, SaslPlain};
     use hubward::session::https::Authorization;
     use hubward::session::mqtt::HubSession;
-    use hubward::session::preflight::Preflight;
+    use hubward::session::preflight::{DpsPreflight, Preflight, PreflightReport};
     use hubward::session::storage::FileUpload;
 
     use super::*;
@@ -598,7 +598,18 @@ mod session {
             ("FileUpload", debugged(&upload(&sas))),
             ("UploadUrl", debugged(&url)),
             ("Preflight", debugged(&Preflight::new(&connection))),
+            ("DpsPreflight", debugged(&DpsPreflight::new(DEVICE, DEVICE).key(&key_text()))),
+            ("DpsPreflight", debugged(&DpsPreflight::new(DEVICE, DEVICE).token(&token_text))),
         ]
+    }
+
+    /// Each reason of a report; the report itself has nothing either.
+    fn reasons(what: &str, report: &PreflightReport) -> Vec<Option<Failure>> {
+        for shown in displayed(report).into_iter().chain([report.to_json()]) {
+            assert_hidden("PreflightReport", &shown);
+        }
+        let reasons = report.reasons().iter();
+        reasons.map(|reason| failure::<(), _>("Reason", what, Err(reason.clone()))).collect()
     }
 
     pub(super) fn failures() -> Vec<Option<Failure>> {
@@ -627,15 +638,22 @@ mod session {
             ];
             for text in texts {
                 for now in [NOW, EXPIRY, UnixTime::from_secs(0)] {
-                    let report = Preflight::new(&text).check(now);
-                    let reasons = report.reasons().iter();
-                    failures.extend(
-                        reasons
-                            .map(|reason| failure::<(), _>("Reason", &text, Err(reason.clone()))),
-                    );
-                    for shown in displayed(&report).into_iter().chain([report.to_json()]) {
-                        assert_hidden("PreflightReport", &shown);
-                    }
+                    failures.extend(reasons(&text, &Preflight::new(&text).check(now)));
+                }
+            }
+            let registration = DpsPreflight::new("0ne", DEVICE);
+            for preflight in [
+                DpsPreflight::new(&secret, DEVICE),
+                DpsPreflight::new("0ne", &secret),
+                registration.host(&secret),
+                registration.key(&secret),
+                registration.group_key(&secret),
+                registration.group_key(&key_text()),
+                registration.token(&secret),
+                registration.token(&token_text()),
+            ] {
+                for now in [NOW, EXPIRY, UnixTime::from_secs(0)] {
+                    failures.extend(reasons(&secret, &preflight.check(now)));
                 }
             }
         }
@@ -1534,7 +1552,7 @@ const WITHOUT_SECRETS: [(&str, &str); 82] = [
 ];
 
 /// Types of which this build may have no value, and whether it must have one.
-const BEHIND_FEATURES: [(&str, bool); 32] = {
+const BEHIND_FEATURES: [(&str, bool); 33] = {
     const MEMORY: bool = cfg!(feature = "keystore-memory");
     const SOFTWARE: bool = cfg!(feature = "keystore-software");
     const FILE: bool = cfg!(all(feature = "keystore-file", unix));
@@ -1578,6 +1596,7 @@ const BEHIND_FEATURES: [(&str, bool); 32] = {
         ("NoDeviceError", SESSION),
         ("UserNameError", SESSION),
         ("Preflight", SESSION),
+        ("DpsPreflight", SESSION),
         ("Reason", SESSION),
         // The kernel may not let a process have a keyring.
         ("OsKeyStore", false),
