@@ -63,8 +63,7 @@ async fn answer(
     let proof = Proof { token: header(AUTHORIZATION), chain };
     let admitted = match hub.clock.now() {
         Ok(now) => lock(&hub.registry).admit(host, &id, proof, now),
-        // A hub that does not know the time lets nobody in.
-        Err(_) => Err(Refused::CertificateExpired),
+        Err(_) => Err(Refused::NoTime),
     };
     if let Err(refused) = admitted {
         hub.tell(Event::Refused { claim: id, refused }).await;

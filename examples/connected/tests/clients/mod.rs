@@ -1,0 +1,145 @@
+//! What the tests with official SDKs have in common: programs that do what they are told in JSON, and a hub
+//! at an address of its own, since the SDKs fix the port.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use hubward::{Clock, SymmetricKey, SystemClock, UnixTime};
+use serde_json::Value;
+use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader, Lines};
+use tokio::process::{Child, ChildStdin, ChildStdout, Command};
+use tokio::time::timeout;
+
+/// How long anything may take that is waited for.
+pub const PATIENCE: Duration = Duration::from_secs(30);
+
+/// The folder of the official SDKs.
+fn peers() -> PathBuf {
+    let peers = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../.peers");
+    for part in ["python/azure/iot/device", "node/node_modules/azure-iot-device-amqp"] {
+        assert!(peers.join(part).is_dir(), "{part} is missing: run scripts/peers/install");
+    }
+    peers
+}
+
+/// A program that answers each line with a line.
+pub struct Client {
+    program: &'static str,
+    child: Child,
+    input: ChildStdin,
+    output: Lines<BufReader<ChildStdout>>,
+}
+
+impl Client {
+    /// The official Python SDK.
+    pub fn python() -> Self {
+        let mut command = Command::new("python3");
+        command.arg("-B").env("PYTHONPATH", peers().join("python"));
+        Self::start("device.py", command, &[])
+    }
+
+    /// The official Node SDK, with a protocol.
+    pub fn node(protocol: &str) -> Self {
+        Self::node_program("device.cjs", &[protocol])
+    }
+
+    /// A program for Node.
+    pub fn node_program(program: &'static str, arguments: &[&str]) -> Self {
+        let mut command = Command::new("node");
+        command.env("NODE_PATH", peers().join("node/node_modules"));
+        Self::start(program, command, arguments)
+    }
+
+    fn start(program: &'static str, mut command: Command, arguments: &[&str]) -> Self {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/clients");
+        let mut child = command
+            .arg(folder.join(program))
+            .args(arguments)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .kill_on_drop(true)
+            .spawn()
+            .unwrap_or_else(|error| panic!("{program} does not start: {error}"));
+        let input = child.stdin.take().unwrap();
+        let output = BufReader::new(child.stdout.take().unwrap()).lines();
+        Self { program, child, input, output }
+    }
+
+    /// Says something.
+    pub async fn say(&mut self, line: &Value) {
+        let line = format!("{line}\n");
+        timeout(PATIENCE, self.input.write_all(line.as_bytes())).await.unwrap().unwrap();
+    }
+
+    /// The next line.
+    pub async fn hear(&mut self) -> Value {
+        let line = timeout(PATIENCE, self.output.next_line()).await;
+        let line = line.unwrap_or_else(|_| panic!("{} does not answer", self.program)).unwrap();
+        let line = line.unwrap_or_else(|| panic!("{} has ended", self.program));
+        serde_json::from_str(&line).unwrap_or_else(|error| panic!("{line}: {error}"))
+    }
+
+    /// Asks for something, and has the answer.
+    pub async fn ask(&mut self, line: &Value) -> Value {
+        self.say(line).await;
+        self.hear().await
+    }
+
+    /// Asks for something that has to succeed.
+    pub async fn must(&mut self, line: Value) -> Value {
+        let answer = self.ask(&line).await;
+        assert!(answer.get("error").is_none(), "{} was told {line}: {answer}", self.program);
+        answer
+    }
+
+    /// Ends it.
+    pub async fn end(mut self) {
+        drop(self.input);
+        let status = timeout(PATIENCE, self.child.wait()).await.unwrap().unwrap();
+        assert!(status.success(), "{}: {status}", self.program);
+    }
+}
+
+/// An address of 127.0.0.0/8 where nobody listens at these ports.
+pub fn free_address(ports: &[u16]) -> IpAddr {
+    for _ in 0..100 {
+        let mut bytes = [0; 3];
+        getrandom::fill(&mut bytes).unwrap();
+        // From 127.1.0.1 on: what is before has other uses.
+        let [a, b, c] = bytes.map(|byte| byte % 254 + 1);
+        let address = IpAddr::V4(Ipv4Addr::new(127, a, b, c));
+        if ports.iter().all(|port| TcpListener::bind(SocketAddr::new(address, *port)).is_ok()) {
+            return address;
+        }
+    }
+    panic!("no address of 127.0.0.0/8 is free");
+}
+
+/// The system's time, moved ahead.
+#[derive(Clone, Debug, Default)]
+pub struct MovedClock(Arc<AtomicU64>);
+
+impl MovedClock {
+    /// Moves it ahead, by so much in all.
+    pub fn ahead_by(&self, duration: Duration) {
+        self.0.store(duration.as_secs(), Ordering::Relaxed);
+    }
+}
+
+impl Clock for MovedClock {
+    fn now(&self) -> Result<UnixTime, hubward::TimeError> {
+        let ahead = self.0.load(Ordering::Relaxed);
+        Ok(UnixTime::from_secs(SystemClock.now()?.as_secs() + ahead))
+    }
+}
+
+/// A key of 32 bytes.
+pub fn new_key() -> SymmetricKey {
+    let mut bytes = [0; 32];
+    getrandom::fill(&mut bytes).unwrap();
+    SymmetricKey::from_bytes(&bytes).unwrap()
+}
