@@ -75,7 +75,8 @@ pub enum Event {
         id: String,
         /// By which way.
         over: Protocol,
-        /// What the topic has after that of the device: its properties, still encoded.
+        /// What the topic has after that of the device: its properties, still encoded. Those of HTTPS, whose
+        /// names are in lower case, are written the same way.
         properties: String,
         /// The message.
         payload: Bytes,

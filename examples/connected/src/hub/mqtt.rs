@@ -26,6 +26,10 @@ const SILENCE_MAX: Duration = Duration::from_secs(1767);
 /// How often a connection looks whether it is still right, and whether there is something to send.
 const TICK: Duration = Duration::from_millis(50);
 
+/// What somebody is told who asks for a twin, in the service's form: the Node SDK looks at this and not at
+/// the status.
+const NO_TWINS: &str = r#"{"errorCode":501000,"message":"this hub has no twins"}"#;
+
 /// Serves one connection.
 pub(super) async fn serve(hub: Arc<Shared>, stream: TlsStream<TcpStream>) {
     let mut wire = Wire { stream, read: BytesMut::new(), written: BytesMut::new() };
@@ -174,9 +178,9 @@ impl Connection {
         {
             let request = request.split('&').next().unwrap_or_default();
             let topic = format!("$iothub/twin/res/501/?$rid={request}");
-            let nothing = Publish::new(topic, QoS::AtMostOnce, Vec::new());
+            let refusal = Publish::new(topic, QoS::AtMostOnce, NO_TWINS);
             if self.with_session(|session| session.wants_twins) {
-                self.wire.send(Packet::Publish(nothing)).await?;
+                self.wire.send(Packet::Publish(refusal)).await?;
             }
         } else if !topic.starts_with("$iothub/methods/res/") {
             return Err(Disconnect::Protocol("a topic that is not the device's own"));

@@ -7,7 +7,8 @@
 'use strict';
 
 const readline = require('node:readline');
-const { once } = require('node:events');
+const { EventEmitter, once } = require('node:events');
+const { AuthenticationType, NoRetry } = require('azure-iot-common');
 const { Client, Message, ModuleClient } = require('azure-iot-device');
 
 const PROTOCOLS = {
@@ -28,13 +29,25 @@ let isLost = false;
 
 const actions = {
   /** Makes a client of a connection string or a token; with a certificate, the string says x509=true. */
-  async open({ connection, token, ca, cert, key, is_module: isModule }) {
+  async open({ connection, token, ca, certificate, key, is_module: isModule, lies, once: isOnce }) {
     const kind = isModule ? ModuleClient : Client;
     const protocol = PROTOCOLS[process.argv[2]]();
-    client = token
-      ? kind.fromSharedAccessSignature(token, protocol)
-      : kind.fromConnectionString(connection, protocol);
-    await client.setOptions(cert ? { ca, cert, key } : { ca });
+    if (lies) {
+      client = kind.fromAuthenticationProvider(liar(lies, token), protocol);
+    } else if (token) {
+      client = kind.fromSharedAccessSignature(token, protocol);
+    } else {
+      client = kind.fromConnectionString(connection, protocol);
+    }
+    const options = certificate ? { ca, cert: certificate, key } : { ca };
+    if (process.argv[2] === 'http') {
+      // Without any of this, `setOptions` of this protocol never comes back.
+      options.http = { receivePolicy: { interval: 1 } };
+    }
+    await client.setOptions(options);
+    if (isOnce) {
+      client.setRetryPolicy(new NoRetry());
+    }
     isLost = false;
     received = [];
     client.on('disconnect', () => {
@@ -80,8 +93,13 @@ const actions = {
     return { twin: properties.desired };
   },
 
-  async renew({ token }) {
-    await client.updateSharedAccessSignature(token);
+  /** Changes the token, with messages before, meanwhile and after. */
+  async renew({ token, texts = [] }) {
+    const send = (text) => client.sendEvent(new Message(text));
+    const half = texts.length / 2;
+    const before = texts.slice(0, half).map(send);
+    const renewing = client.updateSharedAccessSignature(token);
+    await Promise.all([...before, renewing, ...texts.slice(half).map(send)]);
   },
 
   async wait_until_lost() {
@@ -96,6 +114,17 @@ const actions = {
     }
   },
 };
+
+/** Says to be a device, whatever the token is for. */
+function liar({ host, device }, token) {
+  const provider = new EventEmitter();
+  provider.type = AuthenticationType.Token;
+  provider.stop = () => {};
+  provider.getDeviceCredentials = (callback) => {
+    callback(null, { host, deviceId: device, sharedAccessSignature: token });
+  };
+  return provider;
+}
 
 /** Waits until something is so. */
 async function until(isSo, otherwise) {

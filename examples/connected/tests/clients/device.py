@@ -6,9 +6,11 @@ Reads JSON, a line each, from standard input and answers each with a line: what 
 """
 
 import json
+import logging
 import os
 import queue
 import sys
+import tempfile
 import threading
 import time
 
@@ -30,19 +32,27 @@ class Device:
     def open(self, request):
         """Makes a client of a connection string, a token or a certificate."""
         kind = IoTHubModuleClient if request.get("is_module") else IoTHubDeviceClient
-        options = {"server_verification_cert": request["ca"], **request.get("options", {})}
+        options = {"server_verification_cert": request["ca"]}
+        if request.get("once"):
+            options["connection_retry"] = False
+        if "gateway" in request:
+            options["gateway_hostname"] = request["gateway"]
         if "token" in request:
             self.client = kind.create_from_sastoken(request["token"], **options)
         elif "certificate" in request:
             names = {"device_id": request["device"]}
             if "module" in request:
                 names["module_id"] = request["module"]
-            self.client = kind.create_from_x509_certificate(
-                X509(request["certificate"], request["key"]),
-                hostname=request["host"],
-                **names,
-                **options,
-            )
+            # The SDK reads files: once, when it makes the client.
+            with tempfile.TemporaryDirectory() as folder:
+                files = []
+                for part in ("certificate", "key"):
+                    files.append(os.path.join(folder, part))
+                    with open(files[-1], "x", encoding="ascii") as file:
+                        file.write(request[part])
+                self.client = kind.create_from_x509_certificate(
+                    X509(*files), hostname=request["host"], **names, **options
+                )
         else:
             self.client = kind.create_from_connection_string(request["connection"], **options)
         # What the SDK does in the background and cannot tell by an exception.
@@ -77,7 +87,22 @@ class Device:
         return {"twin": self.client.get_twin()}
 
     def renew(self, request):
-        self.client.update_sastoken(request["token"])
+        """Changes the token, with messages before, meanwhile and after."""
+        texts = request.get("texts", [])
+        senders = [
+            threading.Thread(target=self.client.send_message, args=[text], daemon=True)
+            for text in texts
+        ]
+        for sender in senders[: len(texts) // 2]:
+            sender.start()
+        renewing = threading.Thread(target=self.client.update_sastoken, args=[request["token"]])
+        renewing.start()
+        for sender in senders[len(texts) // 2 :]:
+            sender.start()
+        for thread in [renewing, *senders]:
+            thread.join(PATIENCE)
+            if thread.is_alive():
+                raise TimeoutError("a message, or the renewal, is not done")
 
     def wait_until_lost(self, _):
         if not self.lost.wait(PATIENCE):
@@ -104,7 +129,9 @@ def main():
     watchdog = threading.Timer(WATCHDOG, os._exit, [3])
     watchdog.daemon = True
     watchdog.start()
-    # The answers are alone on the pipe: the SDK logs, and its threads print what they die of.
+    # What the SDK's threads have to say of a lost connection is no news here.
+    logging.disable()
+    # The answers are alone on the pipe, whoever else prints.
     pipe = os.fdopen(os.dup(1), "w", buffering=1)
     os.dup2(2, 1)
     device = Device()

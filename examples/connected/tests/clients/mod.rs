@@ -8,7 +8,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use base64ct::{Base64, Encoding as _};
+use hubward::keystore::SoftwareSigningKey;
+use hubward::pki_types::PrivateKeyDer;
 use hubward::{Clock, SymmetricKey, SystemClock, UnixTime};
+use p256::pkcs8::EncodePrivateKey as _;
 use serde_json::Value;
 use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader, Lines};
 use tokio::process::{Child, ChildStdin, ChildStdout, Command};
@@ -29,6 +33,8 @@ fn peers() -> PathBuf {
 /// A program that answers each line with a line.
 pub struct Client {
     program: &'static str,
+    /// What it was told last.
+    told: String,
     child: Child,
     input: ChildStdin,
     output: Lines<BufReader<ChildStdout>>,
@@ -66,20 +72,22 @@ impl Client {
             .unwrap_or_else(|error| panic!("{program} does not start: {error}"));
         let input = child.stdin.take().unwrap();
         let output = BufReader::new(child.stdout.take().unwrap()).lines();
-        Self { program, child, input, output }
+        Self { program, told: String::new(), child, input, output }
     }
 
     /// Says something.
     pub async fn say(&mut self, line: &Value) {
-        let line = format!("{line}\n");
-        timeout(PATIENCE, self.input.write_all(line.as_bytes())).await.unwrap().unwrap();
+        self.told = format!("{line}\n");
+        let write = self.input.write_all(self.told.as_bytes());
+        timeout(PATIENCE, write).await.unwrap().unwrap();
     }
 
     /// The next line.
     pub async fn hear(&mut self) -> Value {
-        let line = timeout(PATIENCE, self.output.next_line()).await;
-        let line = line.unwrap_or_else(|_| panic!("{} does not answer", self.program)).unwrap();
-        let line = line.unwrap_or_else(|| panic!("{} has ended", self.program));
+        let Self { program, told, output, .. } = self;
+        let line = timeout(PATIENCE, output.next_line()).await;
+        let line = line.unwrap_or_else(|_| panic!("{program} does not answer: {told}")).unwrap();
+        let line = line.unwrap_or_else(|| panic!("{program} has ended: {told}"));
         serde_json::from_str(&line).unwrap_or_else(|error| panic!("{line}: {error}"))
     }
 
@@ -137,9 +145,22 @@ impl Clock for MovedClock {
     }
 }
 
-/// A key of 32 bytes.
-pub fn new_key() -> SymmetricKey {
+/// A key of P-256 for a certificate, and its PEM.
+pub fn new_signing_key() -> (SoftwareSigningKey, String) {
     let mut bytes = [0; 32];
     getrandom::fill(&mut bytes).unwrap();
-    SymmetricKey::from_bytes(&bytes).unwrap()
+    let der = p256::SecretKey::from_slice(&bytes).unwrap().to_pkcs8_der().unwrap();
+    let text = Base64::encode_string(der.as_bytes());
+    let lines: Vec<_> =
+        text.as_bytes().chunks(64).map(|line| str::from_utf8(line).unwrap()).collect();
+    let body = lines.join("\n");
+    let pem = format!("-----BEGIN PRIVATE KEY-----\n{body}\n-----END PRIVATE KEY-----\n");
+    (SoftwareSigningKey::from_der(&PrivateKeyDer::Pkcs8(der.as_bytes().into())).unwrap(), pem)
+}
+
+/// A key of 32 bytes, and the same once more.
+pub fn new_key() -> (SymmetricKey, SymmetricKey) {
+    let mut bytes = [0; 32];
+    getrandom::fill(&mut bytes).unwrap();
+    (SymmetricKey::from_bytes(&bytes).unwrap(), SymmetricKey::from_bytes(&bytes).unwrap())
 }
