@@ -83,30 +83,6 @@ async fn a_token_is_a_password() {
     assert!(listener.message_within(Duration::from_millis(200)).await.is_none());
 }
 
-/// Starts the device `valve-3`, which sends so many messages.
-fn valve(world: &World, broker: &Broker, interval: &str, count: usize) -> Program {
-    let path = |name| world.argument(name);
-    Program::of_package(
-        env!("CARGO_BIN_EXE_connect_mqtt"),
-        &[
-            "--trust",
-            &path("hub-ca.pem"),
-            "--connection-string-file",
-            &path("valve-3.txt"),
-            "--certificate",
-            &path("valve-3.pem"),
-            "--key",
-            &path("valve-3.key"),
-            "--port",
-            &broker.port.to_string(),
-            "--interval",
-            interval,
-            "--count",
-            &count.to_string(),
-        ],
-    )
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn a_certificate_is_a_user_name() {
     let world = World::new();
@@ -115,7 +91,12 @@ async fn a_certificate_is_a_user_name() {
     let broker = Broker::start(&world, CERTIFICATES).await;
     let mut listener = listener(&broker).await;
 
-    let program = valve(&world, &broker, "1", 200);
+    let program = Program::connect_mqtt(
+        &world,
+        "valve-3",
+        broker.port,
+        &["--interval", "1", "--count", "200"],
+    );
     let mut messages = Vec::new();
     for _ in 0..200 {
         let message = listener.message().await.unwrap();
@@ -154,7 +135,12 @@ async fn the_broker_is_killed_and_started_again() {
     broker.stop().await;
     broker.restart(&world).await;
 
-    let program = valve(&world, &broker, "20", COUNT);
+    let program = Program::connect_mqtt(
+        &world,
+        "valve-3",
+        broker.port,
+        &["--interval", "20", "--count", &COUNT.to_string()],
+    );
     let mut messages = Vec::new();
     for life in 1.. {
         let mut listener = listener(&broker).await;

@@ -1,6 +1,7 @@
 //! A local hub, its clock, and the devices that it knows.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex};
@@ -158,9 +159,9 @@ pub(crate) fn token(device: &str, lifetime: Duration) -> String {
     signer.sign_for(lifetime, now()).unwrap().expose_token().to_owned()
 }
 
-/// The name of a device that renews its first token of `lifetime` after at most so many seconds, and all of
-/// them once 80 % are over.
-pub(crate) fn early_device(lifetime: Duration, seconds: u64) -> String {
+/// The name of a device that renews its first token of `lifetime` after so many seconds, and all of them
+/// once 80 % are over.
+pub(crate) fn device_that_renews(lifetime: Duration, after: RangeInclusive<u64>) -> String {
     let policy = TokenPolicy::new(lifetime, 80).unwrap();
     let now = now();
     (0..)
@@ -170,7 +171,7 @@ pub(crate) fn early_device(lifetime: Duration, seconds: u64) -> String {
                 TokenSchedule::new(policy, &ResourceUri::device(&host(), &id(device)));
             schedule.signed(now.saturating_add(lifetime), now).unwrap();
             let Step::Use { next } = schedule.poll(now) else { panic!("it was signed now") };
-            next.saturating_duration_since(now).as_secs() <= seconds
+            after.contains(&next.saturating_duration_since(now).as_secs())
         })
         .unwrap()
 }
@@ -228,6 +229,7 @@ impl Hub {
     pub(crate) async fn restart(&mut self, world: &World) {
         self.stop();
         let mut registry = Registry::new(host());
+        registry.authority(world.certificates.devices()).unwrap();
         (self.register)(&mut registry);
         let (sender, mut events) = mpsc::channel(64);
         let config = || Config {
@@ -269,7 +271,7 @@ impl Hub {
     /// Waits until `look` sees what it looks for in all that happened.
     pub(crate) async fn wait_for<T>(&self, look: impl Fn(&[Event]) -> Option<T>) -> T {
         let told = || format!("{:#?}", self.told());
-        wait_for(told, || look(&self.told.lock().unwrap())).await
+        wait_for(told, || look(&self.told())).await
     }
 
     /// Waits for the event that `which` is true of.

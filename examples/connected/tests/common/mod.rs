@@ -1,9 +1,9 @@
 //! What the end-to-end tests share:
 //!
-//! - [`hub`]: a local hub, its clock, what happened there, devices and their credentials;
-//! - [`program`]: programs that run beside a test, of this package and foreign ones, and end with it;
-//! - [`mqtt`]: a client of MQTT, and TLS for bytes that no client sends;
-//! - [`broker`]: mosquitto.
+//! - `hub`: a local hub, its clock, what happened there, devices and their credentials;
+//! - `program`: programs that run beside a test, of this package and foreign ones, and end with it;
+//! - `mqtt`: a client of MQTT, and TLS for bytes that no client sends;
+//! - `broker`: mosquitto.
 //!
 //! Whatever is waited for has a deadline. Whatever was started ends with the test, also if that fails.
 

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
 
+use super::hub::World;
 use super::wait_for;
 
 /// A program that runs, and what it says. Killed when it is dropped.
@@ -31,10 +32,26 @@ pub(crate) struct Ended {
 type Text = Arc<Mutex<String>>;
 
 impl Program {
-    /// Starts one of this package, `program` being its path, which Cargo knows.
-    pub(crate) fn of_package(program: &str, arguments: &[&str]) -> Self {
+    /// Starts `connect_mqtt` as a device whose files are there.
+    pub(crate) fn connect_mqtt(world: &World, device: &str, port: u16, more: &[&str]) -> Self {
+        Self::device(env!("CARGO_BIN_EXE_connect_mqtt"), world, device, port, more)
+    }
+
+    /// Starts `https_telemetry` as a device whose files are there.
+    pub(crate) fn https_telemetry(world: &World, device: &str, port: u16, more: &[&str]) -> Self {
+        Self::device(env!("CARGO_BIN_EXE_https_telemetry"), world, device, port, more)
+    }
+
+    fn device(program: &str, world: &World, device: &str, port: u16, more: &[&str]) -> Self {
         let mut command = Command::new(program);
-        command.args(arguments);
+        command.arg("--trust").arg(world.path("hub-ca.pem"));
+        command.arg("--connection-string-file").arg(world.path(&format!("{device}.txt")));
+        let certificate = world.path(&format!("{device}.pem"));
+        if certificate.exists() {
+            command.arg("--certificate").arg(certificate);
+            command.arg("--key").arg(world.path(&format!("{device}.key")));
+        }
+        command.arg("--port").arg(port.to_string()).args(more);
         Self::start(command)
     }
 
