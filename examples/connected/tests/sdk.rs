@@ -7,16 +7,17 @@ mod clients;
 
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use clients::{Client, MovedClock, PATIENCE, free_address, new_key, new_signing_key};
+use clients::{Client, PATIENCE, free_address, new_key, new_signing_key};
 use hubward::keystore::SoftwareSigningKey;
 use hubward::sas::TokenVerifyError;
 use hubward::session::HubIdentity;
 use hubward::x509::{DeviceCertificate, Thumbprint, Validity, self_signed};
 use hubward::{
-    Clock as _, DeviceId, GroupKey, HubHost, ModuleId, PolicyName, RegistrationId, ResourceUri,
-    SasSigner, SymmetricKey, SystemClock, UnixTime,
+    Clock, DeviceId, GroupKey, HubHost, ModuleId, PolicyName, RegistrationId, ResourceUri,
+    SasSigner, SymmetricKey, SystemClock, TimeError, UnixTime,
 };
 use hubward_connected::certificates::Certificates;
 use hubward_connected::hub::{
@@ -38,8 +39,8 @@ enum Sdk {
 impl Sdk {
     fn start(self) -> Client {
         match self {
-            Self::Python => Client::python(),
-            Self::Node => Client::node("mqtt"),
+            Self::Python => Client::start("device.py", &[]),
+            Self::Node => Client::start("device.cjs", &["mqtt"]),
         }
     }
 
@@ -550,7 +551,7 @@ async fn node_sends_over_https() {
     }
     let address = free_address(&[443, 8883]);
     let mut stand = Stand::start_as(&address.to_string(), address, 443).await;
-    let mut client = Client::node("http");
+    let mut client = Client::start("device.cjs", &["http"]);
     let open = stand.open(&stand.connection("DeviceId=pump-7", &stand.with_key("pump-7")));
     stand.register("valve", Credential::Authority);
     let (key, pem) = new_signing_key();
@@ -686,6 +687,24 @@ impl Stand {
         open["certificate"] = json!(chain.to_pem());
         open["key"] = json!(key);
         open
+    }
+}
+
+/// The system's time, moved ahead.
+#[derive(Clone, Debug, Default)]
+struct MovedClock(Arc<AtomicU64>);
+
+impl MovedClock {
+    /// Moves it ahead, by so much in all.
+    fn ahead_by(&self, duration: Duration) {
+        self.0.store(duration.as_secs(), Ordering::Relaxed);
+    }
+}
+
+impl Clock for MovedClock {
+    fn now(&self) -> Result<UnixTime, TimeError> {
+        let ahead = self.0.load(Ordering::Relaxed);
+        Ok(UnixTime::from_secs(SystemClock.now()?.as_secs() + ahead))
     }
 }
 

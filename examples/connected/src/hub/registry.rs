@@ -332,3 +332,124 @@ impl From<TokenVerifyError> for Refused {
         Self::Verify(error)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use hubward::{ResourceUri, SasSigner};
+
+    use super::*;
+
+    const HOST: &str = "Contoso.azure-devices.net";
+    const NOW: UnixTime = UnixTime::from_secs(1_800_000_000);
+    const KEY: &str = "AAECAwQFBgcICQoLDA0ODw==";
+
+    fn key() -> SymmetricKey {
+        SymmetricKey::from_base64(KEY).unwrap()
+    }
+
+    fn host() -> HubHost {
+        HubHost::new(HOST).unwrap()
+    }
+
+    fn id(device: &str) -> DeviceId {
+        DeviceId::new(device).unwrap()
+    }
+
+    fn registry() -> Registry {
+        let other = || SymmetricKey::from_bytes(b"another one").unwrap();
+        let mut registry = Registry::new(host());
+        registry.device(&id("pump-7"), Credential::Keys(key(), other()));
+        let module = ModuleId::new("fan").unwrap();
+        registry.module(&id("pump-7"), &module, Credential::Keys(other(), key()));
+        registry.device(&id("valve-3"), Credential::Authority);
+        registry.policy(&PolicyName::new("Device").unwrap(), key());
+        registry
+    }
+
+    fn token(resource: &ResourceUri, policy: Option<&str>) -> String {
+        let signer = match policy {
+            None => SasSigner::new(key(), resource),
+            Some(name) => SasSigner::with_policy(key(), resource, &PolicyName::new(name).unwrap()),
+        };
+        let expiry = UnixTime::from_secs(NOW.as_secs() + 3600);
+        signer.unwrap().sign(expiry).unwrap().expose_token().to_owned()
+    }
+
+    #[test]
+    fn a_user_name_says_who_and_where() {
+        let (registry, token) =
+            (registry(), token(&ResourceUri::all_devices(&host()), Some("device")));
+        let proof = Proof { token: Some(&token), chain: &[] };
+        for (client, user) in [
+            ("pump-7", "Contoso.azure-devices.net/pump-7/?api-version=2021-04-12"),
+            (
+                "pump-7",
+                "CONTOSO.azure-devices.net/pump-7/?api-version=2021-04-12&DeviceClientType=x",
+            ),
+            ("pump-7", "Contoso.azure-devices.net/pump-7/api-version=2016-11-14"),
+            ("pump-7/fan", "Contoso.azure-devices.net/pump-7/fan/?api-version=2021-04-12"),
+        ] {
+            let admitted = registry.admit_mqtt(client, user, proof, NOW).unwrap();
+            assert_eq!(registry.identity(client), Some(admitted.identity), "{user}");
+        }
+        for (client, user, refused) in [
+            ("pump-7", "", Refused::UserName),
+            ("pump-7", "Contoso.azure-devices.net/pump-7", Refused::UserName),
+            ("pump-7", "pump-7/?api-version=2021-04-12", Refused::UserName),
+            ("pump-7", "Contoso.azure-devices.net/pump-7/?DeviceClientType=x", Refused::ApiVersion),
+            ("pump-8", "Contoso.azure-devices.net/pump-7/?api-version=1", Refused::ClientId),
+            ("pump-7", "Contoso.azure-devices.net/pump-7/fan/?api-version=1", Refused::ClientId),
+            ("pump-7", "other.azure-devices.net/pump-7/?api-version=1", Refused::Host),
+            ("Pump-7", "Contoso.azure-devices.net/Pump-7/?api-version=1", Refused::UnknownDevice),
+            ("pump-7/", "Contoso.azure-devices.net/pump-7//?api-version=1", Refused::UnknownDevice),
+            (
+                "pump-7/a/b",
+                "Contoso.azure-devices.net/pump-7/a/b/?api-version=1",
+                Refused::UnknownDevice,
+            ),
+        ] {
+            assert_eq!(registry.admit_mqtt(client, user, proof, NOW), Err(refused), "{user}");
+        }
+    }
+
+    #[test]
+    fn a_token_opens_what_it_is_for() {
+        let registry = registry();
+        let device = ResourceUri::device(&host(), &id("pump-7"));
+        let module = ResourceUri::module(&host(), &id("pump-7"), &ModuleId::new("fan").unwrap());
+        let admit = |id: &str, token: &str| {
+            let admitted = registry.admit(HOST, id, Proof { token: Some(token), chain: &[] }, NOW);
+            admitted.map(|admitted| admitted.until.as_secs() - NOW.as_secs())
+        };
+        let out_of_scope = Err(Refused::Verify(TokenVerifyError::OutOfScope));
+        // A device's token opens its modules, with a key of the module's.
+        for (id, token, expected) in [
+            ("pump-7", token(&device, None), Ok(3600)),
+            ("pump-7", token(&module, None), out_of_scope.clone()),
+            ("pump-7/fan", token(&module, None), Ok(3600)),
+            ("pump-7/fan", token(&device, None), Ok(3600)),
+            ("pump-7", token(&ResourceUri::hub(&host()), Some("DEVICE")), Ok(3600)),
+            ("valve-3", token(&device, Some("device")), out_of_scope),
+            ("pump-7", token(&device, Some("service")), Err(Refused::Policy)),
+            ("pump-7", token(&device, Some("nobody")), Err(Refused::Policy)),
+            (
+                "valve-3",
+                token(&ResourceUri::device(&host(), &id("valve-3")), None),
+                Err(Refused::NoKeys),
+            ),
+        ] {
+            assert_eq!(admit(id, &token), expected, "{id}: {token}");
+        }
+    }
+
+    #[test]
+    fn without_a_ca_no_chain_is_good() {
+        let registry = registry();
+        let admit = |chain| registry.admit(HOST, "valve-3", Proof { token: None, chain }, NOW);
+        assert_eq!(admit(&[]), Err(Refused::NoCertificate));
+        assert_eq!(
+            admit(&[CertificateDer::from(b"no certificate".as_slice())]),
+            Err(Refused::Chain)
+        );
+    }
+}

@@ -4,14 +4,12 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use base64ct::{Base64, Encoding as _};
+use hubward::SymmetricKey;
 use hubward::keystore::SoftwareSigningKey;
 use hubward::pki_types::PrivateKeyDer;
-use hubward::{Clock, SymmetricKey, SystemClock, UnixTime};
 use p256::pkcs8::EncodePrivateKey as _;
 use serde_json::Value;
 use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader, Lines};
@@ -41,26 +39,18 @@ pub struct Client {
 }
 
 impl Client {
-    /// The official Python SDK.
-    pub fn python() -> Self {
-        let mut command = Command::new("python3");
-        command.arg("-B").env("PYTHONPATH", peers().join("python"));
-        Self::start("device.py", command, &[])
-    }
-
-    /// The official Node SDK, with a protocol.
-    pub fn node(protocol: &str) -> Self {
-        Self::node_program("device.cjs", &[protocol])
-    }
-
-    /// A program for Node.
-    pub fn node_program(program: &'static str, arguments: &[&str]) -> Self {
-        let mut command = Command::new("node");
-        command.env("NODE_PATH", peers().join("node/node_modules"));
-        Self::start(program, command, arguments)
-    }
-
-    fn start(program: &'static str, mut command: Command, arguments: &[&str]) -> Self {
+    /// Starts a program of this folder, with the official SDKs at hand.
+    pub fn start(program: &'static str, arguments: &[&str]) -> Self {
+        let mut command = if program.ends_with(".py") {
+            let mut python = Command::new("python3");
+            python.arg("-B").env("PYTHONPATH", peers().join("python"));
+            python
+        } else {
+            let mut node = Command::new("node");
+            // It does not like addresses where names may stand.
+            node.arg("--no-warnings").env("NODE_PATH", peers().join("node/node_modules"));
+            node
+        };
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/clients");
         let mut child = command
             .arg(folder.join(program))
@@ -82,13 +72,19 @@ impl Client {
         timeout(PATIENCE, write).await.unwrap().unwrap();
     }
 
-    /// The next line.
-    pub async fn hear(&mut self) -> Value {
+    /// The next line, whenever it comes. Whoever stops waiting loses nothing.
+    pub async fn wait(&mut self) -> Value {
         let Self { program, told, output, .. } = self;
-        let line = timeout(PATIENCE, output.next_line()).await;
-        let line = line.unwrap_or_else(|_| panic!("{program} does not answer: {told}")).unwrap();
+        let line = output.next_line().await.unwrap();
         let line = line.unwrap_or_else(|| panic!("{program} has ended: {told}"));
         serde_json::from_str(&line).unwrap_or_else(|error| panic!("{line}: {error}"))
+    }
+
+    /// The next line, which answers what was said.
+    async fn hear(&mut self) -> Value {
+        let (program, told) = (self.program, self.told.clone());
+        let line = timeout(PATIENCE, self.wait()).await;
+        line.unwrap_or_else(|_| panic!("{program} does not answer: {told}"))
     }
 
     /// Asks for something, and has the answer.
@@ -125,24 +121,6 @@ pub fn free_address(ports: &[u16]) -> IpAddr {
         }
     }
     panic!("no address of 127.0.0.0/8 is free");
-}
-
-/// The system's time, moved ahead.
-#[derive(Clone, Debug, Default)]
-pub struct MovedClock(Arc<AtomicU64>);
-
-impl MovedClock {
-    /// Moves it ahead, by so much in all.
-    pub fn ahead_by(&self, duration: Duration) {
-        self.0.store(duration.as_secs(), Ordering::Relaxed);
-    }
-}
-
-impl Clock for MovedClock {
-    fn now(&self) -> Result<UnixTime, hubward::TimeError> {
-        let ahead = self.0.load(Ordering::Relaxed);
-        Ok(UnixTime::from_secs(SystemClock.now()?.as_secs() + ahead))
-    }
 }
 
 /// A key of P-256 for a certificate, and its PEM.
