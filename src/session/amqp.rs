@@ -26,8 +26,10 @@ pub fn websocket_url(identity: &HubIdentity) -> String {
 }
 
 /// The message that puts a token, for whichever library sends it: over a link to [`CBS_ADDRESS`], after
-/// SASL ANONYMOUS. The reply has the property `status-code`, 200 to 299 where the token was taken, and
-/// `status-description`. It is put anew before the token expires, on the same link.
+/// SASL ANONYMOUS or with no SASL at all, which is what the Node SDK does. The reply comes over a link from
+/// there. It has the property `status-code`, 200 to 299 where the token was taken, and `status-description`,
+/// and as `correlation-id` the `message-id` that the caller gave the message, a string of its own each time.
+/// A token is put anew before it expires, on the same links.
 ///
 /// Source: OASIS AMQP Claims-based Security 1.0, section 2.4, and what Azure's SDKs send.
 ///
@@ -51,6 +53,13 @@ pub struct PutToken<'t> {
 }
 
 impl<'t> PutToken<'t> {
+    /// The property `to`.
+    pub const TO: &'static str = CBS_ADDRESS;
+
+    /// The property `reply-to`, as the Node SDK has it. It names nothing: the reply takes the link from
+    /// [`CBS_ADDRESS`].
+    pub const REPLY_TO: &'static str = "cbs";
+
     /// That of a token. Its audience is the token's own resource, as the token says it.
     pub fn new(token: &'t SasToken<'_>) -> Self {
         Self { token: token.expose_token(), audience: token.resource_text().to_string() }
@@ -79,7 +88,8 @@ impl fmt::Debug for PutToken<'_> {
 }
 
 /// SASL PLAIN (RFC 4616): user name and token at once, for libraries without `$cbs`. The connection ends
-/// when the token expires.
+/// when the token expires. A frame of SASL has at most 512 bytes (AMQP 1.0 section 5.3.1), which long names
+/// do not fit in together with their token: `$cbs` has no such limit.
 #[derive(Clone)]
 pub struct SaslPlain<'t> {
     user: String,

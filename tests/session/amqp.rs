@@ -9,6 +9,7 @@ use crate::{HOST, NOW, config, device, host, id, module, token};
 #[test]
 fn a_token_is_put_with_its_own_resource() {
     assert_eq!((amqp::PORT, amqp::CBS_ADDRESS), (5671, "$cbs"));
+    assert_eq!((PutToken::TO, PutToken::REPLY_TO), ("$cbs", "cbs"));
     for (identity, name) in [
         (device("pump-7"), "contoso.azure-devices.net%2Fdevices%2Fpump-7"),
         (device("a%23"), "contoso.azure-devices.net%2Fdevices%2Fa%2523"),

@@ -79,7 +79,13 @@ impl Certificates {
         Ok(TrustAnchors::from_certificates(vec![self.servers.certificate.clone()])?)
     }
 
-    /// TLS of a server of this name, which asks its clients for a certificate and takes them without one.
+    /// The CA that devices have their certificates of.
+    #[must_use]
+    pub fn devices(&self) -> &Certificate {
+        &self.devices.certificate
+    }
+
+    /// TLS of a server of this name.
     ///
     /// # Errors
     ///
@@ -87,11 +93,8 @@ impl Certificates {
     pub fn server(&self, name: &str, clock: impl Clock + 'static) -> Result<ServerTls, Error> {
         let key = SoftwareSigningKey::generate(KeyKind::EcdsaP256)?;
         let chain = self.server_chain(name, &key)?;
-        let devices = TrustAnchors::from_certificates(vec![self.devices.certificate.clone()])?;
-        Ok(ServerTls::builder(Provider::Ring)
-            .identity(TlsIdentity::new(chain, Arc::new(key))?)
-            .ask_clients(devices)
-            .build(clock)?)
+        let identity = TlsIdentity::new(chain, Arc::new(key))?;
+        Ok(ServerTls::builder(Provider::Ring).identity(identity).build(clock)?)
     }
 
     /// A certificate for a server of this name, or address, whose key is `key`, of P-256.

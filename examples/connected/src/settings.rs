@@ -80,6 +80,7 @@ impl Settings {
                 certificate: certificate.clone(),
                 key: key.clone(),
                 read_at: None,
+                complaint: None,
             }),
             _ => None,
         };
@@ -106,6 +107,8 @@ pub(crate) struct CertificateFiles {
     certificate: PathBuf,
     key: PathBuf,
     read_at: Option<[SystemTime; 2]>,
+    /// What was wrong with them when they were last read again.
+    complaint: Option<String>,
 }
 
 impl CertificateFiles {
@@ -121,10 +124,21 @@ impl CertificateFiles {
     }
 
     /// Reads both again if one of them was written since. Between the one and the other they do not belong
-    /// together, which is an error until both are there.
+    /// together, which is an error, told once, until both are there.
     pub(crate) fn read_if_changed(&mut self) -> Option<Result<TlsIdentity, String>> {
         let written_at = self.written_at();
-        (written_at.is_some() && written_at != self.read_at).then(|| self.read())
+        if written_at.is_none() || written_at == self.read_at {
+            return None;
+        }
+        let read = self.read();
+        let complaint = read.as_ref().err().cloned();
+        if complaint.is_some() {
+            // What is missing may be written before the clock of the files has ticked.
+            self.read_at = None;
+        }
+        let is_told = complaint.is_some() && complaint == self.complaint;
+        self.complaint = complaint;
+        (!is_told).then_some(read)
     }
 
     fn written_at(&self) -> Option<[SystemTime; 2]> {

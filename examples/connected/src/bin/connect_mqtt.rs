@@ -34,7 +34,7 @@ use rumqttc::{
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
-use tokio::time::{Instant, Interval, MissedTickBehavior, interval, timeout};
+use tokio::time::{Instant, Interval, MissedTickBehavior, interval, sleep_until, timeout};
 
 #[path = "../../../support/certificates.rs"]
 mod certificates;
@@ -49,8 +49,10 @@ use settings::{CertificateFiles, Settings};
 
 /// How often the device asks whether there is something to renew.
 const ASK: Duration = Duration::from_secs(1);
-/// How long an acknowledgement, a goodbye or a refusal may take.
+/// How long an acknowledgement may take once the connection is to be exchanged for another.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// How long it may take once the program is to end, and how long a goodbye.
+const HURRY: Duration = Duration::from_millis(800);
 /// The longest pause before the next try to connect.
 const PAUSE_MAX: Duration = Duration::from_secs(60);
 /// How many messages wait at most; after that, the device makes no more until some are sent.
@@ -264,11 +266,14 @@ impl Device {
             if is_over {
                 over_since = over_since.or_else(|| Some(Instant::now()));
             }
-            let is_late = over_since.is_some_and(|since| since.elapsed() > PATIENCE);
+            // Then the goodbye is said, whatever is on its way.
+            let patience = if work.is_stopped { HURRY } else { PATIENCE };
+            let late = over_since.map(|since| since + patience);
+            let is_late = late.is_some_and(|late| late <= Instant::now());
             if is_up && is_over && (!in_flight || is_late) {
-                // The goodbye is behind everything else, and the answer to it is the end.
+                // It is behind everything else, and the answer to it is the end.
                 let _ = client.disconnect().await;
-                let _ = timeout(PATIENCE, async { while events.recv().await.is_some() {} }).await;
+                let _ = timeout(HURRY, async { while events.recv().await.is_some() {} }).await;
                 return if work.is_done() { Ended::Stopped } else { Ended::Renewed };
             }
             if is_up
@@ -306,6 +311,7 @@ impl Device {
                 () = work.turn() => if work.is_stopped && !is_up {
                     return Ended::Stopped;
                 },
+                () = until(late) => {}
             }
         }
     }
@@ -423,6 +429,13 @@ impl Work {
 
     fn is_done(&self) -> bool {
         self.is_stopped || self.acknowledged >= self.count
+    }
+}
+
+async fn until(moment: Option<Instant>) {
+    match moment {
+        Some(moment) => sleep_until(moment).await,
+        None => std::future::pending().await,
     }
 }
 

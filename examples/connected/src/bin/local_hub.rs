@@ -108,6 +108,7 @@ async fn run(matches: &ArgMatches) -> Result<ExitCode, String> {
     ));
     registry.device(&key_device, Credential::Keys(primary, secondary));
     registry.device(&certificate_device, Credential::Authority);
+    registry.authority(certificates.devices()).map_err(|error| error.to_string())?;
     let policy = PolicyName::new("device").map_err(|error| error.to_string())?;
     registry.policy(&policy, new_key()?);
 

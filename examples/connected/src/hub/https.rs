@@ -8,7 +8,7 @@ use http_body_util::{BodyExt as _, Full, Limited};
 use hubward::pki_types::CertificateDer;
 use hubward::session::mqtt::MESSAGE_MAX;
 use hyper::body::Incoming;
-use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HOST};
+use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HOST, HeaderMap, HeaderName, HeaderValue};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode};
@@ -63,22 +63,32 @@ async fn answer(
     let proof = Proof { token: header(AUTHORIZATION), chain };
     let admitted = match hub.clock.now() {
         Ok(now) => lock(&hub.registry).admit(host, &id, proof, now),
-        // A hub that does not know the time lets nobody in.
-        Err(_) => Err(Refused::CertificateExpired),
+        Err(_) => Err(Refused::NoTime),
     };
     if let Err(refused) = admitted {
         hub.tell(Event::Refused { claim: id, refused }).await;
         return error(Refused::HTTPS, "IotHubUnauthorizedAccess");
     }
+    let properties = properties(request.headers());
     let Ok(body) = Limited::new(request.into_body(), MESSAGE_MAX).collect().await else {
         return error(StatusCode::PAYLOAD_TOO_LARGE, "MessageTooLarge");
     };
     let payload = body.to_bytes();
-    let (over, properties) = (Protocol::Https, String::new());
+    let over = Protocol::Https;
     hub.tell(Event::Message { id, over, properties, payload, is_duplicate: false }).await;
     let mut answer = Response::new(Full::default());
     *answer.status_mut() = StatusCode::NO_CONTENT;
     answer
+}
+
+/// The properties of a message, as topics have them.
+fn properties(headers: &HeaderMap) -> String {
+    let pair = |(name, value): (&HeaderName, &HeaderValue)| {
+        let name = name.as_str().strip_prefix("iothub-app-")?;
+        let value = String::from_utf8_lossy(value.as_bytes());
+        Some(format!("{}={}", urlencoding::encode(name), urlencoding::encode(&value)))
+    };
+    headers.iter().filter_map(pair).collect::<Vec<_>>().join("&")
 }
 
 /// Whose messages a path is for: `deviceId` or `deviceId/moduleId`.
@@ -98,7 +108,7 @@ fn error(status: StatusCode, code: &'static str) -> Answer {
     let mut answer = Response::new(Full::from(text));
     *answer.status_mut() = status;
     let headers = answer.headers_mut();
-    headers.insert("iothub-errorcode", hyper::header::HeaderValue::from_static(code));
-    headers.insert(CONTENT_TYPE, hyper::header::HeaderValue::from_static("application/json"));
+    headers.insert("iothub-errorcode", HeaderValue::from_static(code));
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     answer
 }

@@ -8,6 +8,7 @@
 mod https;
 mod mqtt;
 mod registry;
+mod tls;
 
 use std::collections::{HashMap, VecDeque};
 use std::io;
@@ -40,7 +41,8 @@ const MAILBOX_MAX: usize = 50;
 pub struct Config {
     /// Who may come in.
     pub registry: Registry,
-    /// The TLS of both listeners, whose certificate names the hub.
+    /// The TLS of both listeners, whose certificate names the hub. The hub asks clients for a certificate, takes
+    /// any or none in the handshake, and leaves the rest to the registry.
     pub tls: ServerTls,
     /// The hub's time.
     pub clock: Arc<dyn Clock>,
@@ -73,7 +75,8 @@ pub enum Event {
         id: String,
         /// By which way.
         over: Protocol,
-        /// What the topic has after that of the device: its properties, still encoded.
+        /// What the topic has after that of the device: its properties, still encoded. Those of HTTPS, whose
+        /// names are in lower case, are written the same way.
         properties: String,
         /// The message.
         payload: Bytes,
@@ -128,7 +131,7 @@ impl LocalHub {
     ///
     /// # Errors
     ///
-    /// If the ports are not free, or not for everybody.
+    /// If the ports are not free, or not for everybody. None is expected of TLS.
     pub async fn start(config: Config, events: mpsc::Sender<Event>) -> io::Result<Self> {
         let Config { registry, tls, clock, address, mqtt_port, https_port } = config;
         let mqtt = TcpListener::bind((address, mqtt_port)).await?;
@@ -139,7 +142,7 @@ impl LocalHub {
             events,
             sessions: Mutex::new(HashMap::new()),
         });
-        let acceptor = TlsAcceptor::from(tls.config());
+        let acceptor = TlsAcceptor::from(tls::asking(&tls.config()).map_err(io::Error::other)?);
         let mut tasks = JoinSet::new();
         let (mqtt_address, https_address) = (mqtt.local_addr()?, https.local_addr()?);
         let (hub, tls) = (Arc::clone(&shared), acceptor.clone());
@@ -166,9 +169,13 @@ impl LocalHub {
         change(&mut lock(&self.shared.registry))
     }
 
-    /// Sends a message to a device, which has it when it next listens. `false` if too many wait.
+    /// Sends a message to a device, which has it when it next listens. `false` if too many wait, and for a
+    /// module: the service has none for those.
     #[must_use]
     pub fn send(&self, device: &str, payload: impl Into<Bytes>) -> bool {
+        if device.contains('/') {
+            return false;
+        }
         let mut sessions = lock(&self.shared.sessions);
         let session = sessions.entry(device.to_owned()).or_default();
         let has_room = session.mailbox.len() < MAILBOX_MAX;
@@ -198,6 +205,8 @@ struct Session {
     is_kept: bool,
     /// The device listens for messages, and how.
     subscribed: Option<QoS>,
+    /// The device listens for what becomes of its requests about twins.
+    wants_twins: bool,
     mailbox: VecDeque<Bytes>,
 }
 

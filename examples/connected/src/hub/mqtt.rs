@@ -26,6 +26,10 @@ const SILENCE_MAX: Duration = Duration::from_secs(1767);
 /// How often a connection looks whether it is still right, and whether there is something to send.
 const TICK: Duration = Duration::from_millis(50);
 
+/// What somebody is told who asks for a twin, in the service's form: the Node SDK looks at this and not at
+/// the status.
+const NO_TWINS: &str = r#"{"errorCode":501000,"message":"this hub has no twins"}"#;
+
 /// Serves one connection.
 pub(super) async fn serve(hub: Arc<Shared>, stream: TlsStream<TcpStream>) {
     let mut wire = Wire { stream, read: BytesMut::new(), written: BytesMut::new() };
@@ -60,8 +64,7 @@ fn admit(hub: &Shared, wire: &Wire, connect: &Connect) -> Result<Admitted, Refus
         token: (!password.is_empty()).then_some(password),
         chain: tls.peer_certificates().unwrap_or_default(),
     };
-    // A hub that does not know the time lets nobody in.
-    let now = hub.clock.now().map_err(|_| Refused::CertificateExpired)?;
+    let now = hub.clock.now().map_err(|_| Refused::NoTime)?;
     lock(&hub.registry).admit_mqtt(&connect.client_id, user_name, proof, now)
 }
 
@@ -89,7 +92,7 @@ impl Connection {
         let is_resumed = kept.is_kept && !connect.clean_session;
         kept.is_kept = !connect.clean_session;
         if !is_resumed {
-            kept.subscribed = None;
+            (kept.subscribed, kept.wants_twins) = (None, false);
         }
         kept.connection += 1;
         let number = kept.connection;
@@ -149,12 +152,8 @@ impl Connection {
             }
             Packet::Subscribe(subscribe) => self.subscribe(subscribe).await,
             Packet::Unsubscribe(unsubscribe) => {
-                if unsubscribe
-                    .topics
-                    .iter()
-                    .any(|topic| Some(topic) == self.session.commands_filter().as_ref())
-                {
-                    self.with_session(|session| session.subscribed = None);
+                for filter in &unsubscribe.topics {
+                    self.listen(filter, None);
                 }
                 self.wire.send(Packet::UnsubAck(UnsubAck::new(unsubscribe.pkid))).await
             }
@@ -179,8 +178,10 @@ impl Connection {
         {
             let request = request.split('&').next().unwrap_or_default();
             let topic = format!("$iothub/twin/res/501/?$rid={request}");
-            let nothing = Publish::new(topic, QoS::AtMostOnce, Vec::new());
-            self.wire.send(Packet::Publish(nothing)).await?;
+            let refusal = Publish::new(topic, QoS::AtMostOnce, NO_TWINS);
+            if self.with_session(|session| session.wants_twins) {
+                self.wire.send(Packet::Publish(refusal)).await?;
+            }
         } else if !topic.starts_with("$iothub/methods/res/") {
             return Err(Disconnect::Protocol("a topic that is not the device's own"));
         }
@@ -204,24 +205,37 @@ impl Connection {
     }
 
     async fn subscribe(&mut self, subscribe: Subscribe) -> Result<(), Disconnect> {
-        let commands = self.session.commands_filter();
         let mut codes = Vec::new();
         for filter in subscribe.filters {
             let granted = match filter.qos {
                 QoS::AtMostOnce => QoS::AtMostOnce,
                 _ => QoS::AtLeastOnce,
             };
-            let is_commands = Some(&filter.path) == commands.as_ref();
-            if is_commands {
-                self.with_session(|session| session.subscribed = Some(granted));
-            }
-            codes.push(if is_commands || filter.path.starts_with("$iothub/") {
+            codes.push(if self.listen(&filter.path, Some(granted)) {
                 SubscribeReasonCode::Success(granted)
             } else {
                 SubscribeReasonCode::Failure
             });
         }
         self.wire.send(Packet::SubAck(SubAck::new(subscribe.pkid, codes))).await
+    }
+
+    /// Begins or ends to listen. `false` if there is nothing there for this device.
+    fn listen(&self, filter: &str, qos: Option<QoS>) -> bool {
+        if self.session.commands_filter().as_deref() == Some(filter) {
+            self.with_session(|session| session.subscribed = qos);
+            return true;
+        }
+        if filter == "$iothub/twin/res/#" {
+            self.with_session(|session| session.wants_twins = qos.is_some());
+            return true;
+        }
+        let identity = &self.admitted.identity;
+        let inputs = identity
+            .module_id()
+            .map(|module| format!("devices/{}/modules/{module}/inputs/#", identity.device_id()));
+        // Where nothing ever comes from this hub, as with the inputs of modules at any but a gateway.
+        filter.starts_with("$iothub/") || inputs.as_deref() == Some(filter)
     }
 
     /// Sends the next message to the device, if it listens and has the one before.

@@ -5,12 +5,16 @@
 
 use std::collections::HashMap;
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
-use hubward::pki_types::CertificateDer;
+use hubward::pki_types::{self, CertificateDer};
 use hubward::sas::{TokenParseError, TokenVerifyError};
 use hubward::session::HubIdentity;
 use hubward::session::policy::{Permission, permissions};
+use hubward::tls::rustls::crypto::ring;
+use hubward::tls::rustls::server::WebPkiClientVerifier;
+use hubward::tls::rustls::{self, CertificateError, RootCertStore};
 use hubward::x509::{Certificate, Thumbprint};
 use hubward::{DeviceId, HubHost, ModuleId, PolicyName, SasToken, SymmetricKey, UnixTime};
 
@@ -24,7 +28,7 @@ pub enum Credential {
     Keys(SymmetricKey, SymmetricKey),
     /// A certificate of a CA that the hub trusts, with the device's ID as common name.
     Authority,
-    /// A certificate with one of these thumbprints.
+    /// A certificate with one of these thumbprints, whoever issued it and whatever it names.
     Thumbprints(Vec<Thumbprint>),
     /// None: the operator has disabled it.
     Disabled,
@@ -38,6 +42,7 @@ pub struct Registry {
     identities: HashMap<String, Credential>,
     /// By name in lower case: the service compares them so.
     policies: HashMap<String, SymmetricKey>,
+    authorities: RootCertStore,
 }
 
 /// What somebody came with.
@@ -45,7 +50,7 @@ pub struct Registry {
 pub struct Proof<'a> {
     /// The password of MQTT, the header of HTTPS; nothing where it is empty.
     pub token: Option<&'a str>,
-    /// The chain of the TLS connection, which was checked against the CAs that the hub trusts.
+    /// The chain of the TLS connection. Nothing is known of it but that the client has the key.
     pub chain: &'a [CertificateDer<'a>],
 }
 
@@ -62,7 +67,8 @@ impl Registry {
     /// A registry of the hub of this name, which nobody is in.
     #[must_use]
     pub fn new(host: HubHost) -> Self {
-        Self { host, identities: HashMap::new(), policies: HashMap::new() }
+        let (identities, policies) = (HashMap::new(), HashMap::new());
+        Self { host, identities, policies, authorities: RootCertStore::empty() }
     }
 
     /// The hub's name, as tokens and user names have it.
@@ -84,6 +90,15 @@ impl Registry {
     /// Sets the key of a policy, one of those that every hub has.
     pub fn policy(&mut self, name: &PolicyName, key: SymmetricKey) {
         self.policies.insert(name.as_str().to_ascii_lowercase(), key);
+    }
+
+    /// Adds a CA that devices may have their certificates of.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be a trust anchor.
+    pub fn authority(&mut self, certificate: &Certificate) -> Result<(), crate::Error> {
+        Ok(self.authorities.add(certificate.der().clone())?)
     }
 
     /// Judges a `CONNECT` by its client ID and user name.
@@ -134,9 +149,24 @@ impl Registry {
             (_, Credential::Disabled) => return Err(Refused::Disabled),
             (Some(token), credential) => self.check_token(token, credential, &identity, now)?,
             (None, Credential::Keys(..)) => return Err(Refused::NoToken),
-            (None, Credential::Authority) => check_certificate(id, &[], proof.chain, now)?,
+            (None, Credential::Authority) => {
+                self.check_chain(proof.chain, now)?;
+                let certificate = shown(proof.chain)?;
+                if certificate.common_name() != Some(id) {
+                    return Err(Refused::CommonName);
+                }
+                certificate.validity().not_after
+            }
             (None, Credential::Thumbprints(known)) => {
-                check_certificate(id, known, proof.chain, now)?
+                let certificate = shown(proof.chain)?;
+                if !known.iter().any(|known| known.matches(certificate.der())) {
+                    return Err(Refused::Thumbprint);
+                }
+                let validity = certificate.validity();
+                if !(validity.not_before..=validity.not_after).contains(&now) {
+                    return Err(Refused::CertificateTime);
+                }
+                validity.not_after
             }
         };
         Ok(Admitted { identity, until })
@@ -184,27 +214,33 @@ impl Registry {
         }
         Ok(token.expiry())
     }
+
+    /// Whether the chain leads from a CA that the hub trusts to a client's certificate, and is in date.
+    fn check_chain(&self, chain: &[CertificateDer<'_>], now: UnixTime) -> Result<(), Refused> {
+        let (end_entity, intermediates) = chain.split_first().ok_or(Refused::NoCertificate)?;
+        let (roots, crypto) = (self.authorities.clone(), ring::default_provider());
+        // Without any CA, there is nothing to build.
+        let verifier = WebPkiClientVerifier::builder_with_provider(roots.into(), Arc::new(crypto))
+            .build()
+            .map_err(|_| Refused::Chain)?;
+        let now = pki_types::UnixTime::since_unix_epoch(Duration::from_secs(now.as_secs()));
+        match verifier.verify_client_cert(end_entity, intermediates, now) {
+            Ok(_) => Ok(()),
+            Err(rustls::Error::InvalidCertificate(
+                CertificateError::Expired
+                | CertificateError::ExpiredContext { .. }
+                | CertificateError::NotValidYet
+                | CertificateError::NotValidYetContext { .. },
+            )) => Err(Refused::CertificateTime),
+            Err(_) => Err(Refused::Chain),
+        }
+    }
 }
 
-/// The end of the chain's first certificate, if it is `id`'s and has one of the thumbprints, where there are
-/// any. TLS has checked the chain, and that the client has the key.
-fn check_certificate(
-    id: &str,
-    thumbprints: &[Thumbprint],
-    chain: &[CertificateDer<'_>],
-    now: UnixTime,
-) -> Result<UnixTime, Refused> {
+/// The certificate that the client showed.
+fn shown(chain: &[CertificateDer<'_>]) -> Result<Certificate, Refused> {
     let der = chain.first().ok_or(Refused::NoCertificate)?;
-    if !thumbprints.is_empty() && !thumbprints.iter().any(|known| known.matches(der)) {
-        return Err(Refused::Thumbprint);
-    }
-    let certificate =
-        Certificate::from_der(CertificateDer::from(&**der)).map_err(|_| Refused::CommonName)?;
-    if certificate.common_name() != Some(id) {
-        return Err(Refused::CommonName);
-    }
-    let not_after = certificate.validity().not_after;
-    if now > not_after { Err(Refused::CertificateExpired) } else { Ok(not_after) }
+    Certificate::from_der(CertificateDer::from(&**der)).map_err(|_| Refused::Chain)
 }
 
 /// Why somebody was not let in, for the operator. Who asked learns less: the code of [`Refused::mqtt`] or the
@@ -236,12 +272,16 @@ pub enum Refused {
     Policy,
     /// It has a certificate and brought none.
     NoCertificate,
+    /// A certificate of a CA that the hub does not trust, or one that is not for clients.
+    Chain,
     /// A certificate that is not registered.
     Thumbprint,
     /// A certificate of somebody else.
     CommonName,
-    /// A certificate that has expired since the handshake.
-    CertificateExpired,
+    /// A certificate that has expired, or is not valid yet.
+    CertificateTime,
+    /// A hub that does not know the time lets nobody in.
+    NoTime,
 }
 
 impl Refused {
@@ -270,9 +310,11 @@ impl fmt::Display for Refused {
             Self::Verify(error) => return error.fmt(f),
             Self::Policy => "the authorization rule does not allow access for devices",
             Self::NoCertificate => "the device has a certificate, and showed none in the handshake",
+            Self::Chain => "the certificate is not one for clients of a CA that the hub trusts",
             Self::Thumbprint => "the thumbprint is not that of the registration",
             Self::CommonName => "the certificate's common name is not the device",
-            Self::CertificateExpired => "the certificate has expired",
+            Self::CertificateTime => "the certificate has expired or is not valid yet",
+            Self::NoTime => "the hub does not know the time",
         })
     }
 }
@@ -288,5 +330,126 @@ impl From<TokenParseError> for Refused {
 impl From<TokenVerifyError> for Refused {
     fn from(error: TokenVerifyError) -> Self {
         Self::Verify(error)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use hubward::{ResourceUri, SasSigner};
+
+    use super::*;
+
+    const HOST: &str = "Contoso.azure-devices.net";
+    const NOW: UnixTime = UnixTime::from_secs(1_800_000_000);
+    const KEY: &str = "AAECAwQFBgcICQoLDA0ODw==";
+
+    fn key() -> SymmetricKey {
+        SymmetricKey::from_base64(KEY).unwrap()
+    }
+
+    fn host() -> HubHost {
+        HubHost::new(HOST).unwrap()
+    }
+
+    fn id(device: &str) -> DeviceId {
+        DeviceId::new(device).unwrap()
+    }
+
+    fn registry() -> Registry {
+        let other = || SymmetricKey::from_bytes(b"another one").unwrap();
+        let mut registry = Registry::new(host());
+        registry.device(&id("pump-7"), Credential::Keys(key(), other()));
+        let module = ModuleId::new("fan").unwrap();
+        registry.module(&id("pump-7"), &module, Credential::Keys(other(), key()));
+        registry.device(&id("valve-3"), Credential::Authority);
+        registry.policy(&PolicyName::new("Device").unwrap(), key());
+        registry
+    }
+
+    fn token(resource: &ResourceUri, policy: Option<&str>) -> String {
+        let signer = match policy {
+            None => SasSigner::new(key(), resource),
+            Some(name) => SasSigner::with_policy(key(), resource, &PolicyName::new(name).unwrap()),
+        };
+        let expiry = UnixTime::from_secs(NOW.as_secs() + 3600);
+        signer.unwrap().sign(expiry).unwrap().expose_token().to_owned()
+    }
+
+    #[test]
+    fn a_user_name_says_who_and_where() {
+        let (registry, token) =
+            (registry(), token(&ResourceUri::all_devices(&host()), Some("device")));
+        let proof = Proof { token: Some(&token), chain: &[] };
+        for (client, user) in [
+            ("pump-7", "Contoso.azure-devices.net/pump-7/?api-version=2021-04-12"),
+            (
+                "pump-7",
+                "CONTOSO.azure-devices.net/pump-7/?api-version=2021-04-12&DeviceClientType=x",
+            ),
+            ("pump-7", "Contoso.azure-devices.net/pump-7/api-version=2016-11-14"),
+            ("pump-7/fan", "Contoso.azure-devices.net/pump-7/fan/?api-version=2021-04-12"),
+        ] {
+            let admitted = registry.admit_mqtt(client, user, proof, NOW).unwrap();
+            assert_eq!(registry.identity(client), Some(admitted.identity), "{user}");
+        }
+        for (client, user, refused) in [
+            ("pump-7", "", Refused::UserName),
+            ("pump-7", "Contoso.azure-devices.net/pump-7", Refused::UserName),
+            ("pump-7", "pump-7/?api-version=2021-04-12", Refused::UserName),
+            ("pump-7", "Contoso.azure-devices.net/pump-7/?DeviceClientType=x", Refused::ApiVersion),
+            ("pump-8", "Contoso.azure-devices.net/pump-7/?api-version=1", Refused::ClientId),
+            ("pump-7", "Contoso.azure-devices.net/pump-7/fan/?api-version=1", Refused::ClientId),
+            ("pump-7", "other.azure-devices.net/pump-7/?api-version=1", Refused::Host),
+            ("Pump-7", "Contoso.azure-devices.net/Pump-7/?api-version=1", Refused::UnknownDevice),
+            ("pump-7/", "Contoso.azure-devices.net/pump-7//?api-version=1", Refused::UnknownDevice),
+            (
+                "pump-7/a/b",
+                "Contoso.azure-devices.net/pump-7/a/b/?api-version=1",
+                Refused::UnknownDevice,
+            ),
+        ] {
+            assert_eq!(registry.admit_mqtt(client, user, proof, NOW), Err(refused), "{user}");
+        }
+    }
+
+    #[test]
+    fn a_token_opens_what_it_is_for() {
+        let registry = registry();
+        let device = ResourceUri::device(&host(), &id("pump-7"));
+        let module = ResourceUri::module(&host(), &id("pump-7"), &ModuleId::new("fan").unwrap());
+        let admit = |id: &str, token: &str| {
+            let admitted = registry.admit(HOST, id, Proof { token: Some(token), chain: &[] }, NOW);
+            admitted.map(|admitted| admitted.until.as_secs() - NOW.as_secs())
+        };
+        let out_of_scope = Err(Refused::Verify(TokenVerifyError::OutOfScope));
+        // A device's token opens its modules, with a key of the module's.
+        for (id, token, expected) in [
+            ("pump-7", token(&device, None), Ok(3600)),
+            ("pump-7", token(&module, None), out_of_scope.clone()),
+            ("pump-7/fan", token(&module, None), Ok(3600)),
+            ("pump-7/fan", token(&device, None), Ok(3600)),
+            ("pump-7", token(&ResourceUri::hub(&host()), Some("DEVICE")), Ok(3600)),
+            ("valve-3", token(&device, Some("device")), out_of_scope),
+            ("pump-7", token(&device, Some("service")), Err(Refused::Policy)),
+            ("pump-7", token(&device, Some("nobody")), Err(Refused::Policy)),
+            (
+                "valve-3",
+                token(&ResourceUri::device(&host(), &id("valve-3")), None),
+                Err(Refused::NoKeys),
+            ),
+        ] {
+            assert_eq!(admit(id, &token), expected, "{id}: {token}");
+        }
+    }
+
+    #[test]
+    fn without_a_ca_no_chain_is_good() {
+        let registry = registry();
+        let admit = |chain| registry.admit(HOST, "valve-3", Proof { token: None, chain }, NOW);
+        assert_eq!(admit(&[]), Err(Refused::NoCertificate));
+        assert_eq!(
+            admit(&[CertificateDer::from(b"no certificate".as_slice())]),
+            Err(Refused::Chain)
+        );
     }
 }
