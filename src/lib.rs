@@ -56,7 +56,7 @@
 //! only reader of the operating system's clock.
 
 #![no_std]
-#![cfg_attr(not(feature = "mlock"), forbid(unsafe_code))]
+#![cfg_attr(not(any(feature = "mlock", feature = "capi")), forbid(unsafe_code))]
 #![deny(unsafe_code)]
 #![warn(clippy::std_instead_of_core, clippy::std_instead_of_alloc, clippy::alloc_instead_of_core)]
 #![cfg_attr(
@@ -80,6 +80,9 @@ extern crate std;
 #[doc = include_str!("../README.md")]
 struct Readme;
 
+#[cfg(feature = "capi")]
+#[expect(unsafe_code, reason = "the C interface")]
+pub mod capi;
 mod encoding;
 mod error;
 pub mod identity;
