@@ -74,8 +74,11 @@ fn null_is_refused_everywhere() {
     for (index, status) in statuses.into_iter().enumerate() {
         assert_eq!(status, HUBWARD_NULL_POINTER, "call {index}");
     }
-    // SAFETY: null is fine.
+    // SAFETY: null is refused, or fine.
     unsafe {
+        let public = hubward_signing_key_public_key;
+        let public = crate::calls::bytes(|out, cap, len| public(ptr::null(), out, cap, len));
+        assert_eq!(public, Err(HUBWARD_NULL_POINTER));
         hubward_store_free(ptr::null_mut());
         hubward_signing_key_free(ptr::null_mut());
         hubward_certificate_free(ptr::null_mut());

@@ -60,11 +60,6 @@ impl Library {
         Self { folder }
     }
 
-    /// The folder, for `-L`, `-rpath` and `LD_LIBRARY_PATH`.
-    pub(crate) fn folder(&self) -> &Path {
-        &self.folder
-    }
-
     pub(crate) fn shared(&self) -> PathBuf {
         self.folder.join("libhubward.so")
     }
