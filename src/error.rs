@@ -31,6 +31,15 @@ impl OtherError {
         Self(Cause::Message(message))
     }
 
+    /// The cause, if it is a `T`.
+    #[cfg(all(feature = "capi", feature = "keystore-file"))]
+    pub(crate) fn downcast_ref<T: Error + 'static>(&self) -> Option<&T> {
+        match &self.0 {
+            Cause::Message(_) => None,
+            Cause::Error(error) => error.downcast_ref(),
+        }
+    }
+
     /// Keeps `error` as the cause.
     #[cfg(feature = "alloc")]
     pub fn new(error: impl Error + Send + Sync + 'static) -> Self {

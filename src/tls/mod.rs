@@ -92,6 +92,8 @@ mod diagnose;
 mod explain;
 mod identity;
 mod keys;
+#[cfg(feature = "capi")]
+pub(crate) mod names;
 mod provider;
 mod record;
 mod roots;

@@ -44,7 +44,7 @@ pub enum PostQuantum {
 
 /// AEAD with forward secrecy, and nothing else: a suite that a later version of rustls brings is not taken
 /// unless it is entered here.
-const SUITES: &[CipherSuite] = &[
+pub(super) const SUITES: &[CipherSuite] = &[
     CipherSuite::TLS13_AES_256_GCM_SHA384,
     CipherSuite::TLS13_AES_128_GCM_SHA256,
     CipherSuite::TLS13_CHACHA20_POLY1305_SHA256,
