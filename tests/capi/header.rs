@@ -87,6 +87,22 @@ fn every_compiler_takes_the_header() {
 }
 
 #[test]
+fn what_was_promised_is_as_it_was() {
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/capi/prototypes.c");
+    for standard in ["-std=c99", "-std=c11"] {
+        succeed(with(compile("gcc", &[standard], &source), &["-fsyntax-only"]));
+    }
+}
+
+/// The C functions catch panics, which takes that they unwind.
+#[test]
+fn panics_unwind_in_every_profile() {
+    let manifest = include_str!("../../Cargo.toml");
+    assert!(manifest.contains("[profile.capi-min]"));
+    assert!(!manifest.lines().any(|line| line.trim_start().starts_with("panic")));
+}
+
+#[test]
 fn the_library_has_the_functions_of_the_header_and_no_others() {
     let named: BTreeSet<String> = functions().into_keys().collect();
     assert!(named.len() > 70, "functions are found in the header");
