@@ -236,6 +236,8 @@ where
             tokio::time::sleep(Duration::from_millis(100)).await;
             continue;
         };
+        // Packets are short, and somebody waits for each.
+        let _ = stream.set_nodelay(true);
         // Closed at once where there is no room.
         let Ok(permit) = Arc::clone(&room).try_acquire_owned() else { continue };
         let (tls, serve) = (tls.clone(), serve.clone());

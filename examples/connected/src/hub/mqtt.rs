@@ -130,10 +130,7 @@ impl Connection {
 
     /// Whether the connection may go on.
     fn check(&self) -> Result<(), Disconnect> {
-        let latest = lock(&self.hub.sessions).get(&self.connect.client_id).map(|s| s.connection);
-        if latest != Some(self.number) {
-            return Err(Disconnect::TakenOver);
-        }
+        self.with_session(|_| ())?;
         if self.hub.clock.now().is_ok_and(|now| now >= self.admitted.until) {
             return Err(Disconnect::Expired);
         }
@@ -146,14 +143,14 @@ impl Connection {
             Packet::PubAck(ack) => {
                 if self.in_flight == Some(ack.pkid) {
                     self.in_flight = None;
-                    self.with_session(|session| drop(session.mailbox.pop_front()));
+                    self.with_session(|session| drop(session.mailbox.pop_front()))?;
                 }
                 Ok(())
             }
             Packet::Subscribe(subscribe) => self.subscribe(subscribe).await,
             Packet::Unsubscribe(unsubscribe) => {
                 for filter in &unsubscribe.topics {
-                    self.listen(filter, None);
+                    self.listen(filter, None)?;
                 }
                 self.wire.send(Packet::UnsubAck(UnsubAck::new(unsubscribe.pkid))).await
             }
@@ -179,7 +176,7 @@ impl Connection {
             let request = request.split('&').next().unwrap_or_default();
             let topic = format!("$iothub/twin/res/501/?$rid={request}");
             let refusal = Publish::new(topic, QoS::AtMostOnce, NO_TWINS);
-            if self.with_session(|session| session.wants_twins) {
+            if self.with_session(|session| session.wants_twins)? {
                 self.wire.send(Packet::Publish(refusal)).await?;
             }
         } else if !topic.starts_with("$iothub/methods/res/") {
@@ -211,7 +208,7 @@ impl Connection {
                 QoS::AtMostOnce => QoS::AtMostOnce,
                 _ => QoS::AtLeastOnce,
             };
-            codes.push(if self.listen(&filter.path, Some(granted)) {
+            codes.push(if self.listen(&filter.path, Some(granted))? {
                 SubscribeReasonCode::Success(granted)
             } else {
                 SubscribeReasonCode::Failure
@@ -221,21 +218,21 @@ impl Connection {
     }
 
     /// Begins or ends to listen. `false` if there is nothing there for this device.
-    fn listen(&self, filter: &str, qos: Option<QoS>) -> bool {
+    fn listen(&self, filter: &str, qos: Option<QoS>) -> Result<bool, Disconnect> {
         if self.session.commands_filter().as_deref() == Some(filter) {
-            self.with_session(|session| session.subscribed = qos);
-            return true;
+            self.with_session(|session| session.subscribed = qos)?;
+            return Ok(true);
         }
         if filter == "$iothub/twin/res/#" {
-            self.with_session(|session| session.wants_twins = qos.is_some());
-            return true;
+            self.with_session(|session| session.wants_twins = qos.is_some())?;
+            return Ok(true);
         }
         let identity = &self.admitted.identity;
         let inputs = identity
             .module_id()
             .map(|module| format!("devices/{}/modules/{module}/inputs/#", identity.device_id()));
         // Where nothing ever comes from this hub, as with the inputs of modules at any but a gateway.
-        filter.starts_with("$iothub/") || inputs.as_deref() == Some(filter)
+        Ok(filter.starts_with("$iothub/") || inputs.as_deref() == Some(filter))
     }
 
     /// Sends the next message to the device, if it listens and has the one before.
@@ -250,7 +247,7 @@ impl Connection {
                 _ => session.mailbox.front().cloned(),
             }
             .map(|payload| (qos, payload))
-        });
+        })?;
         let Some((qos, payload)) = next else { return Ok(()) };
         let device = &self.connect.client_id;
         let topic = format!(
@@ -265,8 +262,12 @@ impl Connection {
         self.wire.send(Packet::Publish(publish)).await
     }
 
-    fn with_session<T>(&self, body: impl FnOnce(&mut Session) -> T) -> T {
-        body(lock(&self.hub.sessions).entry(self.connect.client_id.clone()).or_default())
+    /// Changes what the hub keeps of the device, unless that belongs to a later connection by now.
+    fn with_session<T>(&self, body: impl FnOnce(&mut Session) -> T) -> Result<T, Disconnect> {
+        match lock(&self.hub.sessions).get_mut(&self.connect.client_id) {
+            Some(session) if session.connection == self.number => Ok(body(session)),
+            _ => Err(Disconnect::TakenOver),
+        }
     }
 
     /// Publishes the last will, unless the device said goodbye.

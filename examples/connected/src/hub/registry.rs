@@ -243,8 +243,8 @@ fn shown(chain: &[CertificateDer<'_>]) -> Result<Certificate, Refused> {
     Certificate::from_der(CertificateDer::from(&**der)).map_err(|_| Refused::Chain)
 }
 
-/// Why somebody was not let in, for the operator. Who asked learns less: the code of [`Refused::mqtt`] or the
-/// status of [`Refused::https`].
+/// Why somebody was not let in, for the operator. Who asked learns less: the code of [`Refused::MQTT`] or the
+/// status of [`Refused::HTTPS`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Refused {

@@ -168,6 +168,7 @@ pub(crate) struct Bytes(TlsStream<TcpStream>);
 impl Bytes {
     pub(crate) async fn connect(port: u16, tls: Arc<ClientConfig>) -> Self {
         let stream = TcpStream::connect(("127.0.0.1", port)).await.unwrap();
+        stream.set_nodelay(true).unwrap();
         let name = ServerName::try_from(HUB).unwrap();
         Self(TlsConnector::from(tls).connect(name, stream).await.unwrap())
     }
