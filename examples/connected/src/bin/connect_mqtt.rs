@@ -337,7 +337,12 @@ impl Device {
     }
 
     fn lost(&mut self, login: &Login, was_up: bool, error: &ConnectionError) -> Ended {
-        let reason = reason(error);
+        let reason = match error {
+            ConnectionError::ConnectionRefused(code) => {
+                format!("the hub refused the device: {code:?}")
+            }
+            error => settings::explain(error),
+        };
         let is_refusal = matches!(
             error,
             ConnectionError::ConnectionRefused(
@@ -358,17 +363,6 @@ impl Device {
             },
             _ => Ended::Waiting(format!("{reason}; trying once more with a new token")),
         }
-    }
-}
-
-/// What the client library says, without what it was given.
-fn reason(error: &ConnectionError) -> String {
-    match error {
-        ConnectionError::ConnectionRefused(code) => format!("the hub refused the device: {code:?}"),
-        ConnectionError::Tls(rumqttc::TlsError::Io(error)) | ConnectionError::Io(error) => {
-            error.to_string()
-        }
-        error => error.to_string(),
     }
 }
 
