@@ -8,7 +8,7 @@ mod common;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bytes::BytesMut;
@@ -22,6 +22,7 @@ use rumqttc::{ConnAck, ConnectReturnCode, Packet};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
+use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
 
 const CONNECT_MQTT: &str = env!("CARGO_BIN_EXE_connect_mqtt");
@@ -128,6 +129,80 @@ async fn a_hub_that_refuses() {
     let ended = program.end(PATIENCE).await;
     assert_eq!(ended.code, Some(0), "{ended:?}");
     assert_silent_about_secrets(&ended);
+}
+
+/// A server with the hub's certificate, which answers each request with the next of `answers`: a status and
+/// a `Date`. Returns the requests as well.
+async fn answer(world: &World, answers: &[(&str, &str)], more: &[&str]) -> (Ended, Vec<String>) {
+    let tls = TlsAcceptor::from(world.certificates.server(HUB, SystemClock).unwrap().config());
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let asked = Arc::new(Mutex::new(Vec::new()));
+    let requests = Arc::clone(&asked);
+    let mut server = JoinSet::new();
+    let answers: Vec<_> = answers.iter().map(|(s, d)| (s.to_string(), d.to_string())).collect();
+    server.spawn(async move {
+        for (status, date) in answers {
+            let (stream, _) = listener.accept().await.unwrap();
+            let mut stream = tls.accept(stream).await.unwrap();
+            let mut request = Vec::new();
+            while !request.ends_with(br#"{"message":1}"#) {
+                assert_ne!(stream.read_buf(&mut request).await.unwrap(), 0);
+            }
+            requests.lock().unwrap().push(String::from_utf8(request).unwrap());
+            let text = format!(
+                "HTTP/1.1 {status}\r\nContent-Length: 0\r\nConnection: close\r\nDate: {date}\r\n\r\n"
+            );
+            stream.write_all(text.as_bytes()).await.unwrap();
+            stream.shutdown().await.unwrap();
+        }
+    });
+    let ended = Program::https_telemetry(world, "pump-7", port, more).end(PATIENCE).await;
+    let asked = asked.lock().unwrap().clone();
+    (ended, asked)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_hub_that_has_trouble() {
+    const BUSY: &str = "429 Too Many Requests";
+    const DOWN: &str = "503 Service Unavailable";
+    const LATER: &str = "Wed, 01 Jan 2098 00:00:00 GMT";
+
+    let world = World::new();
+    world.with_key("pump-7");
+    // What may pass is tried again, five times in all.
+    let answers =
+        &[(DOWN, LATER), (BUSY, LATER), (DOWN, LATER), (BUSY, LATER), ("204 No Content", "")];
+    let (ended, asked) = answer(&world, answers, &[]).await;
+    assert_eq!(
+        (ended.code, &*ended.out, asked.len()),
+        (Some(0), "message 1 is sent\n", 5),
+        "{ended:?}"
+    );
+    // Where the clock is set, no server moves it, which would make for another token.
+    assert!(asked[0].contains("authorization: SharedAccessSignature sr=localhost"), "{asked:?}");
+    assert_eq!(asked, [(); 5].map(|()| asked[0].clone()));
+    assert_eq!(ended.err.matches("the hub answered").count(), 4, "{ended:?}");
+
+    let (ended, asked) = answer(&world, &[(DOWN, ""); 5], &[]).await;
+    assert_eq!((ended.code, &*ended.out, asked.len()), (Some(1), "", 5), "{ended:?}");
+    let last = "https_telemetry: message 1: the hub answered 503 Service Unavailable\n";
+    assert!(ended.err.ends_with(last), "{ended:?}");
+
+    // What will not pass is not, nor is anybody asked elsewhere.
+    for status in ["400 Bad Request", "404 Not Found", "413 Payload Too Large", "301 Moved"] {
+        let (ended, asked) = answer(&world, &[(status, "")], &[]).await;
+        assert_eq!((ended.code, &*ended.out, asked.len()), (Some(1), "", 1), "{ended:?}");
+        let said = format!("https_telemetry: message 1: the hub answered {}", &status[..3]);
+        assert!(ended.err.starts_with(&said), "{ended:?}");
+    }
+
+    // A time before this crate was made is none.
+    let past = &[("401 Unauthorized", "Mon, 01 Jan 2001 00:00:00 GMT")];
+    let (ended, asked) = answer(&world, past, &["--without-clock"]).await;
+    assert_eq!((ended.code, &*ended.out, asked.len()), (Some(1), "", 1), "{ended:?}");
+    assert!(ended.err.contains("https_telemetry: the hub's Date is not believed: "), "{ended:?}");
+    assert!(ended.err.contains("message 1: the hub answered 401 Unauthorized; "), "{ended:?}");
 }
 
 /// Whoever is not proven to be the hub gets nothing: no token, no message.
@@ -251,7 +326,8 @@ async fn bad_input() {
         let and = |more: &[&'static str]| [&valve[..], more].concat();
         refuses(&and(&["missing.pem", "--key", "valve-3.key"]), "missing.pem: ").await;
         refuses(&and(&["valve-3.pem", "--key", "missing.key"]), "missing.key: ").await;
-        refuses(&and(&["valve-3.pem", "--key", "other.key"]), "").await;
+        refuses(&and(&["valve-3.pem", "--key", "other.key"]), "does not belong to the certificate")
+            .await;
         refuses(&and(&["valve-3.key", "--key", "valve-3.key"]), "valve-3.key: ").await;
         refuses(&and(&["valve-3.pem", "--key", "valve-3.pem"]), "valve-3.pem: ").await;
     }
@@ -408,7 +484,7 @@ async fn a_goodbye_after_the_answer() {
     program.wait_for_err("is connected", 1).await;
     tokio::time::sleep(Duration::from_millis(200)).await;
     program.signal(libc::SIGINT);
-    tokio::time::sleep(Duration::from_millis(200)).await;
+    tokio::time::sleep(Duration::from_millis(100)).await;
     let mut told = Vec::new();
     while !matches!(told.last(), Some(Event::Disconnected { .. })) {
         told.push(tokio::time::timeout(PATIENCE, events.recv()).await.unwrap().unwrap());

@@ -52,7 +52,7 @@ const ASK: Duration = Duration::from_secs(1);
 /// How long an acknowledgement may take once the connection is to be exchanged for another.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// How long it may take once the program is to end, and how long a goodbye.
-const HURRY: Duration = Duration::from_millis(800);
+const HURRY: Duration = Duration::from_millis(600);
 /// The longest pause before the next try to connect.
 const PAUSE_MAX: Duration = Duration::from_secs(60);
 /// How many messages wait at most; after that, the device makes no more until some are sent.

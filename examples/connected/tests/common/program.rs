@@ -70,9 +70,10 @@ impl Program {
     pub(crate) fn start_with(mut command: Command, variables: &[(&str, &str)]) -> Self {
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         // What the machine's user has set is no part of a test.
-        for name in ["IOTHUB_DEVICE_CONNECTION_STRING", "HTTPS_PROXY", "https_proxy", "ALL_PROXY"] {
+        for name in ["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"] {
             command.env_remove(name);
         }
+        command.env_remove("IOTHUB_DEVICE_CONNECTION_STRING");
         command.envs(variables.iter().copied());
         let mut child =
             command.spawn().unwrap_or_else(|error| panic!("{command:?} cannot be run: {error}"));
