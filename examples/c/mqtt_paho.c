@@ -44,7 +44,7 @@ static const char HELP[] =
 #define FAILED 1
 
 /* How often a connection is tried before it is given up, and how long an answer may take. */
-#define ATTEMPTS 5
+#define ATTEMPTS 3
 #define PATIENCE_SECONDS 10
 
 struct settings {
@@ -173,6 +173,17 @@ static int write_trust_anchors(struct session *session)
 
 /* --- Connections */
 
+/* Paho says no more than "Failure" of TLS. What OpenSSL says of it ends with a line end. */
+static int say_tls_error(const char *text, size_t len, void *user_data)
+{
+    (void)user_data;
+    while (len > 0 && text[len - 1] == '\n') {
+        len--;
+    }
+    say("TLS: %.*s", (int)len, text);
+    return 1;
+}
+
 /* One attempt with this token. Returns what Paho does: 0 is success, more than 0 what the broker answered. */
 static int connect_with(struct session *session, const char *token)
 {
@@ -183,6 +194,7 @@ static int connect_with(struct session *session, const char *token)
     /* And it must be the one that was asked for, by its name. */
     ssl.verify = 1;
     ssl.enabledCipherSuites = session->cipher_list;
+    ssl.ssl_error_cb = say_tls_error;
 
     MQTTClient_connectOptions options = MQTTClient_connectOptions_initializer;
     options.ssl = &ssl;
@@ -256,7 +268,9 @@ static int keep_connected(struct session *session)
                 continue;
             }
         }
-        sleep((unsigned)attempt);
+        if (attempt < ATTEMPTS) {
+            sleep((unsigned)attempt);
+        }
     }
     return FAILED;
 }
