@@ -1,6 +1,7 @@
 //! What a token costs through the C interface, beside what it costs in Rust: read `capi_sign` as a ratio to
 //! `sign_into` of the same run. It is to be at most 1.1.
 
+use std::ffi::{c_char, c_void};
 use std::hint::black_box;
 use std::ptr;
 
@@ -16,6 +17,8 @@ const RESOURCE: &str = "contoso.azure-devices.net/devices/pump-7";
 const CONNECTION: &str = "HostName=contoso.azure-devices.net;DeviceId=pump-7;\
                           SharedAccessKey=AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
 const EXPIRY: u64 = 1_735_689_600;
+
+type Sign = unsafe extern "C" fn(*const hubward_signer, u64, *mut c_char, usize, *mut usize) -> i32;
 
 /// Freed when it is dropped.
 struct Signer(*mut hubward_signer);
@@ -65,16 +68,7 @@ impl Signer {
 
     /// As a C program calls it: by the address that the linker found.
     fn sign(&self, expiry: u64, out: &mut [u8]) -> usize {
-        let sign = black_box(
-            hubward_signer_sign
-                as unsafe extern "C" fn(
-                    *const hubward_signer,
-                    u64,
-                    *mut std::ffi::c_char,
-                    usize,
-                    *mut usize,
-                ) -> i32,
-        );
+        let sign: Sign = black_box(hubward_signer_sign);
         let mut len = 0;
         // SAFETY: the signer lives, and the buffer and the place are there.
         let status =
@@ -92,7 +86,7 @@ impl Drop for Signer {
 }
 
 unsafe extern "C-unwind" fn driver(
-    _: *mut std::ffi::c_void,
+    _: *mut c_void,
     message: *const u8,
     len: usize,
     tag: *mut u8,
