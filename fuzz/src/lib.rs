@@ -11,6 +11,8 @@ mod oracle;
 mod store_file;
 
 pub mod cache_schedule;
+#[cfg(feature = "capi")]
+pub mod capi;
 #[cfg(all(feature = "keystore-software", feature = "ring", feature = "x509"))]
 pub mod certificate;
 pub mod connection_string;
@@ -60,4 +62,6 @@ pub const BODIES: &[(&str, Body)] = &[
     ("cache_schedule", cache_schedule::check),
     #[cfg(feature = "session")]
     ("storage_uri", storage_uri::check),
+    #[cfg(feature = "capi")]
+    ("capi", capi::check),
 ];
