@@ -324,7 +324,7 @@ fn token_caches() -> Holders {
     let source =
         TokenFn(|_| SasToken::from_string(token_text()).map_err(|_| SasError::ZeroLifetime));
     let mut by_function = TokenCache::new(source, &device(), TokenPolicy::default());
-    let mut by_signer = TokenCache::new(by_signer, &device(), TokenPolicy::default());
+    let mut by_signer = TokenCache::for_signer(by_signer, TokenPolicy::default());
     let mut holders = vec![
         ("TokenCache", debugged(&by_signer)),
         ("TokenCache", debugged(&TokenCache::new(boxed, &device(), TokenPolicy::default()))),
@@ -375,6 +375,8 @@ fn what_is_no_secret_shows() {
 type Holders = Vec<(&'static str, Vec<String>)>;
 
 const MORE_HOLDERS: &[fn() -> Holders] = &[
+    #[cfg(feature = "capi")]
+    capi::holders,
     #[cfg(all(
         feature = "tls",
         feature = "x509-issue",
@@ -470,6 +472,122 @@ mod locked {
     }
 }
 
+/// What a C program holds, shown by whoever looks at it in Rust.
+#[cfg(feature = "capi")]
+mod capi {
+    use hubward::capi::*;
+
+    use super::*;
+
+    /// What `make` makes, shown, and given back by `free`.
+    pub(super) fn shown<T: Debug>(
+        make: impl FnOnce(*mut *mut T) -> hubward_status,
+        free: unsafe extern "C" fn(*mut T),
+        and: impl FnOnce(*mut T),
+    ) -> Vec<String> {
+        let mut object = std::ptr::null_mut();
+        assert_eq!(make(&raw mut object), HUBWARD_OK);
+        and(object);
+        // SAFETY: it was made just now, and is given back once.
+        unsafe {
+            let shown = debugged(&*object);
+            free(object);
+            shown
+        }
+    }
+
+    pub(super) fn holders() -> Holders {
+        let (with_key, key, token) = (connection_text(), key_text(), token_text());
+        let with_token = format!("HostName={HOST};DeviceId={DEVICE};SharedAccessSignature={token}");
+        let at = |text: &str| (text.as_ptr().cast(), text.len());
+        let ((cs, cs_len), (key, key_len), (token, token_len)) =
+            (at(&with_key), at(&key), at(&token));
+        let (with_token, with_token_len) = at(&with_token);
+        let nothing = |_| {};
+        // SAFETY: texts with their lengths, places for the results, and what was made and is not freed yet.
+        let mut holders: Holders = unsafe {
+            let free = hubward_connection_string_free;
+            let parse = hubward_connection_string_parse;
+            let string = |text, len| shown(|out| parse(text, len, out), free, |_| {});
+            let by_key =
+                shown(|out| hubward_mac_key_new(key, key_len, out), hubward_mac_key_free, nothing);
+            let mut caches = Vec::new();
+            let signer = shown(
+                |out| hubward_signer_from_connection_string(cs, cs_len, out),
+                hubward_signer_free,
+                |signer| {
+                    let new = |out| hubward_token_cache_new(signer, 3600, 80, out);
+                    caches = shown(new, hubward_token_cache_free, |cache| {
+                        let mut buffer = [0; HUBWARD_SAS_TOKEN_MAX];
+                        let (mut len, mut result) = (0, std::mem::zeroed());
+                        let (out, cap) = (buffer.as_mut_ptr(), buffer.len());
+                        let poll = hubward_token_cache_poll;
+                        let now = NOW.as_secs();
+                        let status = poll(cache, now, out, cap, &raw mut len, &raw mut result);
+                        assert_eq!((status, result.action), (HUBWARD_OK, HUBWARD_CACHE_USE));
+                    });
+                },
+            );
+            vec![
+                ("hubward_connection_string", string(cs, cs_len)),
+                ("hubward_connection_string", string(with_token, with_token_len)),
+                ("hubward_mac_key", by_key),
+                ("hubward_signer", signer),
+                ("hubward_token_cache", caches),
+                (
+                    "hubward_token",
+                    shown(
+                        |out| hubward_token_parse(token, token_len, out),
+                        hubward_token_free,
+                        |_| {},
+                    ),
+                ),
+            ]
+        };
+        holders.extend(in_a_file());
+        holders
+    }
+
+    #[cfg(all(feature = "keystore-file", unix))]
+    fn in_a_file() -> Holders {
+        let dir = private_dir();
+        let path = dir.path().join("keys").into_os_string().into_string().expect("it is text");
+        let (at, len) = (path.as_ptr().cast(), path.len());
+        let passphrase = key_text();
+        let (secret, secret_len) = (passphrase.as_ptr().cast(), passphrase.len());
+        let (key, key_len) = (secret, secret_len);
+        let private = private_key();
+        let name = "key".as_ptr().cast();
+        let mut keys = Holders::new();
+        let store = shown(
+            // SAFETY: texts with their lengths, and a place for the result.
+            |out| unsafe { hubward_store_create(at, len, secret, secret_len, out) },
+            hubward_store_free,
+            // SAFETY: a store, texts and bytes with their lengths, and places for the results.
+            |store| unsafe {
+                assert_eq!(hubward_store_import(store, name, 2, key, key_len), HUBWARD_OK);
+                let key = |out| hubward_store_mac_key(store, name, 2, out);
+                keys.push(("hubward_mac_key", shown(key, hubward_mac_key_free, |_| {})));
+                if cfg!(feature = "keystore-software") {
+                    let import = hubward_store_import_private_der;
+                    let (der, der_len) = (private.as_ptr(), private.len());
+                    assert_eq!(import(store, name, 3, der, der_len), HUBWARD_OK);
+                    let key = |out| hubward_store_signing_key(store, name, 3, out);
+                    let shown = shown(key, hubward_signing_key_free, |_| {});
+                    keys.push(("hubward_signing_key", shown));
+                }
+            },
+        );
+        keys.push(("hubward_store", store));
+        keys
+    }
+
+    #[cfg(not(all(feature = "keystore-file", unix)))]
+    fn in_a_file() -> Holders {
+        Vec::new()
+    }
+}
+
 #[cfg(feature = "keystore-memory")]
 mod memory {
     use hubward::keystore::rotation::{Proof, Rotation};
@@ -559,7 +677,8 @@ mod session {
     use hubward::session::HubIdentity;
     use hubward::session::amqp::{PutToken, SaslPlain};
     use hubward::session::https::Authorization;
-    use hubward::session::preflight::Preflight;
+    use hubward::session::mqtt::HubSession;
+    use hubward::session::preflight::{DpsPreflight, Preflight, PreflightReport};
     use hubward::session::storage::FileUpload;
 
     use super::*;
@@ -597,7 +716,18 @@ mod session {
             ("FileUpload", debugged(&upload(&sas))),
             ("UploadUrl", debugged(&url)),
             ("Preflight", debugged(&Preflight::new(&connection))),
+            ("DpsPreflight", debugged(&DpsPreflight::new(DEVICE, DEVICE).key(&key_text()))),
+            ("DpsPreflight", debugged(&DpsPreflight::new(DEVICE, DEVICE).token(&token_text))),
         ]
+    }
+
+    /// Each reason of a report; the report itself has nothing either.
+    fn reasons(what: &str, report: &PreflightReport) -> Vec<Option<Failure>> {
+        for shown in displayed(report).into_iter().chain([report.to_json()]) {
+            assert_hidden("PreflightReport", &shown);
+        }
+        let reasons = report.reasons().iter();
+        reasons.map(|reason| failure::<(), _>("Reason", what, Err(reason.clone()))).collect()
     }
 
     pub(super) fn failures() -> Vec<Option<Failure>> {
@@ -626,15 +756,22 @@ mod session {
             ];
             for text in texts {
                 for now in [NOW, EXPIRY, UnixTime::from_secs(0)] {
-                    let report = Preflight::new(&text).check(now);
-                    let reasons = report.reasons().iter();
-                    failures.extend(
-                        reasons
-                            .map(|reason| failure::<(), _>("Reason", &text, Err(reason.clone()))),
-                    );
-                    for shown in displayed(&report).into_iter().chain([report.to_json()]) {
-                        assert_hidden("PreflightReport", &shown);
-                    }
+                    failures.extend(reasons(&text, &Preflight::new(&text).check(now)));
+                }
+            }
+            let registration = DpsPreflight::new("0ne", DEVICE);
+            for preflight in [
+                DpsPreflight::new(&secret, DEVICE),
+                DpsPreflight::new("0ne", &secret),
+                registration.host(&secret),
+                registration.key(&secret),
+                registration.group_key(&secret),
+                registration.group_key(&key_text()),
+                registration.token(&secret),
+                registration.token(&token_text()),
+            ] {
+                for now in [NOW, EXPIRY, UnixTime::from_secs(0)] {
+                    failures.extend(reasons(&secret, &preflight.check(now)));
                 }
             }
         }
@@ -642,6 +779,10 @@ mod session {
             format!("HostName={HOST};SharedAccessKeyName=p;SharedAccessKey={}", key_text());
         let of_policy = ConnectionString::parse(&of_policy).expect("it is in order");
         let identity = HubIdentity::from_connection_string(&of_policy);
+        let session =
+            HubSession::new(&HubIdentity::device(HubHost::new(HOST).expect("a host"), device_id()));
+        let long = misplaced().concat().repeat(100);
+        failures.push(failure("UserNameError", "a long name", session.product(&long)));
         failures.push(failure("NoDeviceError", "a policy", identity));
         failures
     }
@@ -1443,7 +1584,7 @@ fn no_error_repeats_a_secret() {
 // The lists against the source.
 
 /// Public types without a secret in them, and why.
-const WITHOUT_SECRETS: [(&str, &str); 81] = [
+const WITHOUT_SECRETS: [(&str, &str); 86] = [
     ("UnixTime", "a moment"),
     ("SystemClock", "has no state"),
     ("FixedClock", "a moment"),
@@ -1511,6 +1652,7 @@ const WITHOUT_SECRETS: [(&str, &str); 81] = [
     ("TokenSchedule", "a rule and moments"),
     ("Step", "a moment"),
     ("Refusal", "an answer"),
+    ("TokenId", "a number that counts tokens"),
     ("FloorClock", "a moment, and a clock"),
     ("Confidence", "levels"),
     ("TrustedTime", "moments, and a clock"),
@@ -1525,14 +1667,19 @@ const WITHOUT_SECRETS: [(&str, &str); 81] = [
     ("Weight", "levels"),
     ("PreflightReport", "reasons, which show themselves"),
     ("TokenFn", "shows nothing of the function"),
+    ("hubward_token_cache_result", "a moment and numbers"),
+    ("hubward_mac_key_callbacks", "shows nothing of the functions"),
+    ("hubward_token_callbacks", "shows nothing of the functions"),
+    ("hubward_certificate", "something public, and a key that shows itself"),
 ];
 
 /// Types of which this build may have no value, and whether it must have one.
-const BEHIND_FEATURES: [(&str, bool); 31] = {
+const BEHIND_FEATURES: [(&str, bool); 40] = {
     const MEMORY: bool = cfg!(feature = "keystore-memory");
     const SOFTWARE: bool = cfg!(feature = "keystore-software");
     const FILE: bool = cfg!(all(feature = "keystore-file", unix));
     const SESSION: bool = cfg!(feature = "session");
+    const CAPI: bool = cfg!(feature = "capi");
     const CHECKS: bool = FILE || cfg!(all(feature = "keystore-systemd", unix));
     const TLS: bool = cfg!(all(
         feature = "tls",
@@ -1570,8 +1717,17 @@ const BEHIND_FEATURES: [(&str, bool); 31] = {
         ("UploadUrl", SESSION),
         ("UploadRefused", SESSION),
         ("NoDeviceError", SESSION),
+        ("UserNameError", SESSION),
         ("Preflight", SESSION),
+        ("DpsPreflight", SESSION),
         ("Reason", SESSION),
+        ("hubward_connection_string", CAPI),
+        ("hubward_mac_key", CAPI),
+        ("hubward_signer", CAPI),
+        ("hubward_token", CAPI),
+        ("hubward_token_cache", CAPI),
+        ("hubward_store", CAPI && FILE),
+        ("hubward_signing_key", CAPI && FILE && SOFTWARE),
         // The kernel may not let a process have a keyring.
         ("OsKeyStore", false),
     ]

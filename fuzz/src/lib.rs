@@ -24,6 +24,8 @@ pub mod key_name;
 pub mod names;
 #[cfg(all(feature = "keystore-software", feature = "ring", feature = "x509"))]
 pub mod pem;
+#[cfg(all(feature = "keystore-software", feature = "ring", feature = "session", feature = "x509"))]
+pub mod preflight;
 #[cfg(all(feature = "keystore-software", feature = "ring", feature = "x509"))]
 pub mod private_key;
 #[cfg(all(feature = "keystore-software", feature = "ring", feature = "x509"))]
@@ -62,6 +64,13 @@ pub const BODIES: &[(&str, Body)] = &[
     ("cache_schedule", cache_schedule::check),
     #[cfg(feature = "session")]
     ("storage_uri", storage_uri::check),
+    #[cfg(all(
+        feature = "keystore-software",
+        feature = "ring",
+        feature = "session",
+        feature = "x509"
+    ))]
+    ("preflight", preflight::check),
     #[cfg(feature = "capi")]
     ("capi", capi::check),
 ];

@@ -61,6 +61,9 @@ pub const HUBWARD_NAME_INVALID_LABEL: hubward_status = 103;
 /// A registration ID ends in something else than a letter, a digit or `-`.
 pub const HUBWARD_NAME_INVALID_END: hubward_status = 104;
 
+/// Product information has more bytes than go into a user name: 4096.
+pub const HUBWARD_USER_NAME_TOO_LONG: hubward_status = 105;
+
 /// The name of a key is empty.
 pub const HUBWARD_KEY_NAME_EMPTY: hubward_status = 120;
 
@@ -447,10 +450,11 @@ pub(super) const fn message(status: hubward_status) -> &'static CStr {
         HUBWARD_NAME_INVALID_CHARACTER => c"a name has a character that the service does not take",
         HUBWARD_NAME_INVALID_LABEL => c"a part of a host name is empty, longer than 63 bytes, or begins or ends with -",
         HUBWARD_NAME_INVALID_END => c"a registration ID must end in a letter, a digit or -",
+        HUBWARD_USER_NAME_TOO_LONG => c"at most 4096 bytes of product information go into a user name",
         HUBWARD_KEY_NAME_EMPTY => c"the name of the key is empty",
         HUBWARD_KEY_NAME_TOO_LONG => c"the name of the key has more than 64 bytes",
         HUBWARD_KEY_NAME_LEADING_DOT => c"the name of the key begins with a dot",
-        HUBWARD_KEY_NAME_INVALID_CHARACTER => c"the name of the key has something else than letters, digits, - _ and .",
+        HUBWARD_KEY_NAME_INVALID_CHARACTER => c"the name of the key has something else than letters, digits, . _ -",
         HUBWARD_CONNECTION_STRING_EMPTY => c"the connection string is empty",
         HUBWARD_CONNECTION_STRING_UNRECOGNIZED => c"not a connection string: one looks like HostName=...;DeviceId=...;SharedAccessKey=..., on one line",
         HUBWARD_CONNECTION_STRING_SERVICE_BUS => c"the connection string is one of Event Hubs or Service Bus",
@@ -500,7 +504,7 @@ pub(super) const fn message(status: hubward_status) -> &'static CStr {
         HUBWARD_KEY_ALREADY_EXISTS => c"the store has a key of that name already",
         HUBWARD_KEY_WRONG_KIND => c"the key is of another kind",
         HUBWARD_KEY_LOCKED => c"the store is locked: give it its present passphrase or key",
-        HUBWARD_KEY_CORRUPT => c"the store is damaged or was tampered with, and was left untouched",
+        HUBWARD_KEY_CORRUPT => c"what the store holds was damaged or tampered with, and was left untouched",
         HUBWARD_KEY_REFUSED => c"the store refuses",
         HUBWARD_KEY_PROTECTION_TOO_LOW => c"the key is less protected than is demanded",
         HUBWARD_KEY_NOT_LOCKED => c"the key cannot be held in locked memory: raise the limit of locked memory (RLIMIT_MEMLOCK)",
