@@ -180,15 +180,15 @@ public:
         return result;
     }
 
-    // Whether one more try, with a new token, may help.
-    bool refused(std::uint64_t now) const
+    // Told of the token with this `id` of its answer. Whether one more try, with what `poll` then says, may help.
+    bool refused(std::uint32_t id, std::uint64_t now) const
     {
         std::int32_t refusal = 0;
-        check(hubward_token_cache_refused(handle_.get(), now, &refusal));
-        return refusal == HUBWARD_REFUSED_ONCE;
+        check(hubward_token_cache_refused(handle_.get(), id, now, &refusal));
+        return refusal != HUBWARD_REFUSED_AGAIN;
     }
 
-    void accepted() const { check(hubward_token_cache_accepted(handle_.get())); }
+    void accepted(std::uint32_t id) const { check(hubward_token_cache_accepted(handle_.get(), id)); }
 
 private:
     std::unique_ptr<hubward_token_cache, deleter> handle_;

@@ -249,22 +249,22 @@ static int keep_connected(struct session *session)
             int code = connect_with(session, token);
             wipe(token, sizeof token);
             if (code == MQTTCLIENT_SUCCESS) {
-                hubward_token_cache_accepted(session->cache);
+                hubward_token_cache_accepted(session->cache, result.id);
                 session->is_connected = 1;
                 printf("connected, with a token to be renewed at %llu\n", (unsigned long long)result.next);
                 return 0;
             }
             int32_t refusal = 0;
             if (is_refusal(code)) {
-                hubward_token_cache_refused(session->cache, now(), &refusal);
+                hubward_token_cache_refused(session->cache, result.id, now(), &refusal);
             }
             if (refusal == HUBWARD_REFUSED_AGAIN) {
                 say("a new token was refused as well: is the clock right, the key the device's, the device enabled?");
                 return FAILED;
             }
             say("no connection: %s", code > 0 ? "the broker refused it" : MQTTClient_strerror(code));
-            if (refusal == HUBWARD_REFUSED_ONCE) {
-                /* At once, with a new one. */
+            if (refusal != 0) {
+                /* At once, with another one. */
                 continue;
             }
         }

@@ -10,14 +10,14 @@
 //! S0|resource|key|policy    a00|lifetime|percent (cache, signer) u|connection string|product
 //! k0|key   y00 (key, c.)    A0|resource|lifetime|percent         U|host|device|module|product
 //! K0       a driver         g0|expiry     p0|now                 e|lifetime|now   T|part   f|feature   M|status
-//! w|how drivers behave      r0|now        o0                     L|0 or 1         a log, or none
+//! w|how drivers behave      r0|now|id     o0|id                  L|0 or 1         a log, or none
 //! C0|PEM                    E00|kind|text|text (certificate, signing key)         J0|now
 //! n00|kind (store, key)     i0|name|key   G0|name|kind   P0|name|PEM   D0|name    l0
 //! h00|name (store, key)     H00|name (store, signing key)        z0|algorithm|message   R0|device|module
 //! x    frees: `xs0` a signer, and so on by the letters c s k t a C n z
 //! ```
 //!
-//! Each call with a buffer is made with none, with the exact one, with all that are too small, with a larger one,
+//! Each call with a buffer is made with none, with the exact one, with some that are too small, with a larger one,
 //! and without a place for the length.
 
 use core::cell::{Cell, RefCell};
@@ -302,7 +302,7 @@ unsafe extern "C-unwind" fn chip_token(
     let mut refusal = 0;
     if !cache.is_null() {
         // SAFETY: the cache lives, for it calls this.
-        let status = unsafe { hubward_token_cache_refused(cache, 0, &raw mut refusal) };
+        let status = unsafe { hubward_token_cache_refused(cache, 0, 0, &raw mut refusal) };
         assert_eq!((status, refusal), (HUBWARD_BUSY, 0), "from within");
     }
     let resource = chip.resource.as_ref().expect("one for tokens has it");
@@ -431,6 +431,8 @@ struct World<'a> {
     stores: [Handle<hubward_store>; SLOTS],
     signing_keys: [Handle<hubward_signing_key>; SLOTS],
     caches: [Handle<hubward_token_cache>; SLOTS],
+    /// Of the token that each cache handed out last.
+    ids: [Cell<u32>; SLOTS],
     /// What drivers do: 0 works; any other fails, each in its way.
     mode: &'a Cell<u64>,
     /// Kept for as long as anything may call them.
@@ -462,6 +464,7 @@ impl<'a> World<'a> {
             stores: from_fn(|_| Handle::none(hubward_store_free)),
             signing_keys: from_fn(|_| Handle::none(hubward_signing_key_free)),
             caches: from_fn(|_| Handle::none(hubward_token_cache_free)),
+            ids: from_fn(|_| Cell::new(0)),
             mode,
             chips: Vec::new(),
             log,
@@ -511,9 +514,12 @@ impl<'a> World<'a> {
             ),
             b'g' => self.sign(slot, number(fields[0])),
             b'p' => self.poll(slot, number(fields[0])),
-            b'r' => self.refused(slot, number(fields[0])),
+            b'r' => self.refused(slot, self.id(slot, fields[1]), number(fields[0])),
             b'o' => {
-                let status = call!(hubward_token_cache_accepted(self.caches[slot].get()));
+                let status = call!(hubward_token_cache_accepted(
+                    self.caches[slot].get(),
+                    self.id(slot, fields[0])
+                ));
                 assert_eq!(status == HUBWARD_OK, !self.caches[slot].get().is_null());
             }
             b'v' => verify(&fields.map(Text::read), number(fields[3]), number(fields[4])),
@@ -848,11 +854,10 @@ impl<'a> World<'a> {
 
     fn poll(&self, slot: usize, now: u64) {
         let cache = self.caches[slot].get();
-        let before =
-            hubward_token_cache_result { next: 1, action: 2, reason: 3, is_new: 4, reserved: 5 };
+        let before = hubward_token_cache_result { next: 1, action: 2, reason: 3, is_new: 4, id: 5 };
         let same = |result: &hubward_token_cache_result| {
-            let hubward_token_cache_result { next, action, reason, is_new, reserved } = *result;
-            (next, action, reason, is_new, reserved) == (1, 2, 3, 4, 5)
+            let hubward_token_cache_result { next, action, reason, is_new, id } = *result;
+            (next, action, reason, is_new, id) == (1, 2, 3, 4, 5)
         };
         let mut len = CANARY_LEN;
         assert_eq!(
@@ -879,8 +884,10 @@ impl<'a> World<'a> {
             assert!(cache.is_null());
             return;
         };
-        let hubward_token_cache_result { next, action, reason, is_new, reserved } = last.get();
-        assert_eq!((is_new, reserved), (0, 0), "it was handed out just before");
+        let hubward_token_cache_result { next, action, reason, is_new, id } = last.get();
+        assert_eq!(is_new, 0, "it was handed out just before");
+        assert_eq!(id == 0, action != HUBWARD_CACHE_USE);
+        self.ids[slot].set(id);
         assert_ne!(sentence(reason), "");
         match action {
             HUBWARD_CACHE_USE => {
@@ -896,17 +903,27 @@ impl<'a> World<'a> {
         }
     }
 
-    fn refused(&self, slot: usize, now: u64) {
+    /// A field's, else that of the token that was handed out last.
+    fn id(&self, slot: usize, field: &[u8]) -> u32 {
+        match field {
+            [] => self.ids[slot].get(),
+            field => u32::try_from(number(field)).unwrap_or(u32::MAX),
+        }
+    }
+
+    fn refused(&self, slot: usize, id: u32, now: u64) {
         let cache = self.caches[slot].get();
         assert_eq!(
-            call!(hubward_token_cache_refused(cache, now, ptr::null_mut())),
+            call!(hubward_token_cache_refused(cache, id, now, ptr::null_mut())),
             HUBWARD_NULL_POINTER
         );
         let mut refusal = 77;
-        let status = call!(hubward_token_cache_refused(cache, now, &raw mut refusal));
+        let status = call!(hubward_token_cache_refused(cache, id, now, &raw mut refusal));
         assert_eq!(status == HUBWARD_OK, !cache.is_null());
         match status {
-            HUBWARD_OK => assert!(matches!(refusal, HUBWARD_REFUSED_ONCE | HUBWARD_REFUSED_AGAIN)),
+            HUBWARD_OK => {
+                assert!((HUBWARD_REFUSED_ONCE..=HUBWARD_REFUSED_REPLACED).contains(&refusal));
+            }
             _ => assert_eq!(refusal, 77),
         }
     }
