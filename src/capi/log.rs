@@ -86,7 +86,8 @@ impl Inside {
     /// `None` if it is there already, or ends just now.
     fn enter() -> Option<Self> {
         let was_inside = IS_INSIDE.try_with(|inside| inside.replace(true)).unwrap_or(true);
-        (!was_inside).then_some(Self)
+        // Not `then_some`, which would make one to drop it.
+        if was_inside { None } else { Some(Self) }
     }
 }
 
