@@ -6,6 +6,7 @@
 //! configurations**.
 //!
 //! ```text
+//! floor 5   capi                          all of it for C: `include/hubward.h`
 //! floor 4   tls          session          connections: whom to trust; the words of MQTT, AMQP, HTTPS
 //! floor 3   sas          x509             tokens and certificates: made, read, judged
 //! floor 2   keystore     identity         keys as handles and their stores; names, connection strings
@@ -44,12 +45,13 @@
 //! |---|---|---|
 //! | `std` (the only default) | `alloc`, `SystemClock` | `#![no_std]` |
 //! | `alloc` | owned forms, `SasSigner::sign`, `Arc` and `Box` handles, secrets behind a `Box`, the traits of key stores, rotation | names, borrowing [`ConnectionString`], [`SymmetricKey`], [`GroupKey`], [`ResourceUri`], [`SasSigner::sign_into`], borrowing [`SasToken`], verification: no allocator needed |
-//! | `mlock` | secrets in locked pages, where asked for | `#![forbid(unsafe_code)]` |
+//! | `mlock` | secrets in locked pages, where asked for | without it and `capi`, `#![forbid(unsafe_code)]` |
 //! | `keystore-memory`, `keystore-file`, `keystore-systemd`, `keystore-os` | a [store of keys](keystore) each | |
 //! | `keystore-software` | private keys in memory: P-256, P-384 | |
 //! | `x509`, `x509-issue` | [certificates](x509) read and judged; requested and issued | |
 //! | `tls`, `tls-platform-roots` | [configurations](tls) for rustls; the platform's trust anchors | |
 //! | `session` | [credentials](session) in the words of the protocols | |
+//! | `capi` | the [C functions](capi); those that need a feature that is off say so | |
 //! | `aws-lc-rs`, `ring`, `fips` | a provider for `tls` each; RSA for `keystore-software`, checking signatures for `x509` | |
 //!
 //! Features only add. Everything that takes the time takes it as an argument; `SystemClock` is the

@@ -375,6 +375,8 @@ fn what_is_no_secret_shows() {
 type Holders = Vec<(&'static str, Vec<String>)>;
 
 const MORE_HOLDERS: &[fn() -> Holders] = &[
+    #[cfg(feature = "capi")]
+    capi::holders,
     #[cfg(all(
         feature = "tls",
         feature = "x509-issue",
@@ -466,6 +468,122 @@ mod locked {
 
     #[cfg(not(feature = "keystore-software"))]
     fn software_holders(_: LockPolicy) -> Holders {
+        Vec::new()
+    }
+}
+
+/// What a C program holds, shown by whoever looks at it in Rust.
+#[cfg(feature = "capi")]
+mod capi {
+    use hubward::capi::*;
+
+    use super::*;
+
+    /// What `make` makes, shown, and given back by `free`.
+    pub(super) fn shown<T: Debug>(
+        make: impl FnOnce(*mut *mut T) -> hubward_status,
+        free: unsafe extern "C" fn(*mut T),
+        and: impl FnOnce(*mut T),
+    ) -> Vec<String> {
+        let mut object = std::ptr::null_mut();
+        assert_eq!(make(&raw mut object), HUBWARD_OK);
+        and(object);
+        // SAFETY: it was made just now, and is given back once.
+        unsafe {
+            let shown = debugged(&*object);
+            free(object);
+            shown
+        }
+    }
+
+    pub(super) fn holders() -> Holders {
+        let (with_key, key, token) = (connection_text(), key_text(), token_text());
+        let with_token = format!("HostName={HOST};DeviceId={DEVICE};SharedAccessSignature={token}");
+        let at = |text: &str| (text.as_ptr().cast(), text.len());
+        let ((cs, cs_len), (key, key_len), (token, token_len)) =
+            (at(&with_key), at(&key), at(&token));
+        let (with_token, with_token_len) = at(&with_token);
+        let nothing = |_| {};
+        // SAFETY: texts with their lengths, places for the results, and what was made and is not freed yet.
+        let mut holders: Holders = unsafe {
+            let free = hubward_connection_string_free;
+            let parse = hubward_connection_string_parse;
+            let string = |text, len| shown(|out| parse(text, len, out), free, |_| {});
+            let by_key =
+                shown(|out| hubward_mac_key_new(key, key_len, out), hubward_mac_key_free, nothing);
+            let mut caches = Vec::new();
+            let signer = shown(
+                |out| hubward_signer_from_connection_string(cs, cs_len, out),
+                hubward_signer_free,
+                |signer| {
+                    let new = |out| hubward_token_cache_new(signer, 3600, 80, out);
+                    caches = shown(new, hubward_token_cache_free, |cache| {
+                        let mut buffer = [0; HUBWARD_SAS_TOKEN_MAX];
+                        let (mut len, mut result) = (0, std::mem::zeroed());
+                        let (out, cap) = (buffer.as_mut_ptr(), buffer.len());
+                        let poll = hubward_token_cache_poll;
+                        let now = NOW.as_secs();
+                        let status = poll(cache, now, out, cap, &raw mut len, &raw mut result);
+                        assert_eq!((status, result.action), (HUBWARD_OK, HUBWARD_CACHE_USE));
+                    });
+                },
+            );
+            vec![
+                ("hubward_connection_string", string(cs, cs_len)),
+                ("hubward_connection_string", string(with_token, with_token_len)),
+                ("hubward_mac_key", by_key),
+                ("hubward_signer", signer),
+                ("hubward_token_cache", caches),
+                (
+                    "hubward_token",
+                    shown(
+                        |out| hubward_token_parse(token, token_len, out),
+                        hubward_token_free,
+                        |_| {},
+                    ),
+                ),
+            ]
+        };
+        holders.extend(in_a_file());
+        holders
+    }
+
+    #[cfg(all(feature = "keystore-file", unix))]
+    fn in_a_file() -> Holders {
+        let dir = private_dir();
+        let path = dir.path().join("keys").into_os_string().into_string().expect("it is text");
+        let (at, len) = (path.as_ptr().cast(), path.len());
+        let passphrase = key_text();
+        let (secret, secret_len) = (passphrase.as_ptr().cast(), passphrase.len());
+        let (key, key_len) = (secret, secret_len);
+        let private = private_key();
+        let name = "key".as_ptr().cast();
+        let mut keys = Holders::new();
+        let store = shown(
+            // SAFETY: texts with their lengths, and a place for the result.
+            |out| unsafe { hubward_store_create(at, len, secret, secret_len, out) },
+            hubward_store_free,
+            // SAFETY: a store, texts and bytes with their lengths, and places for the results.
+            |store| unsafe {
+                assert_eq!(hubward_store_import(store, name, 2, key, key_len), HUBWARD_OK);
+                let key = |out| hubward_store_mac_key(store, name, 2, out);
+                keys.push(("hubward_mac_key", shown(key, hubward_mac_key_free, |_| {})));
+                if cfg!(feature = "keystore-software") {
+                    let import = hubward_store_import_private_der;
+                    let (der, der_len) = (private.as_ptr(), private.len());
+                    assert_eq!(import(store, name, 3, der, der_len), HUBWARD_OK);
+                    let key = |out| hubward_store_signing_key(store, name, 3, out);
+                    let shown = shown(key, hubward_signing_key_free, |_| {});
+                    keys.push(("hubward_signing_key", shown));
+                }
+            },
+        );
+        keys.push(("hubward_store", store));
+        keys
+    }
+
+    #[cfg(not(all(feature = "keystore-file", unix)))]
+    fn in_a_file() -> Holders {
         Vec::new()
     }
 }
@@ -1443,7 +1561,7 @@ fn no_error_repeats_a_secret() {
 // The lists against the source.
 
 /// Public types without a secret in them, and why.
-const WITHOUT_SECRETS: [(&str, &str); 81] = [
+const WITHOUT_SECRETS: [(&str, &str); 85] = [
     ("UnixTime", "a moment"),
     ("SystemClock", "has no state"),
     ("FixedClock", "a moment"),
@@ -1525,14 +1643,19 @@ const WITHOUT_SECRETS: [(&str, &str); 81] = [
     ("Weight", "levels"),
     ("PreflightReport", "reasons, which show themselves"),
     ("TokenFn", "shows nothing of the function"),
+    ("hubward_token_cache_result", "a moment and numbers"),
+    ("hubward_mac_key_callbacks", "shows nothing of the functions"),
+    ("hubward_token_callbacks", "shows nothing of the functions"),
+    ("hubward_certificate", "something public, and a key that shows itself"),
 ];
 
 /// Types of which this build may have no value, and whether it must have one.
-const BEHIND_FEATURES: [(&str, bool); 31] = {
+const BEHIND_FEATURES: [(&str, bool); 38] = {
     const MEMORY: bool = cfg!(feature = "keystore-memory");
     const SOFTWARE: bool = cfg!(feature = "keystore-software");
     const FILE: bool = cfg!(all(feature = "keystore-file", unix));
     const SESSION: bool = cfg!(feature = "session");
+    const CAPI: bool = cfg!(feature = "capi");
     const CHECKS: bool = FILE || cfg!(all(feature = "keystore-systemd", unix));
     const TLS: bool = cfg!(all(
         feature = "tls",
@@ -1572,6 +1695,13 @@ const BEHIND_FEATURES: [(&str, bool); 31] = {
         ("NoDeviceError", SESSION),
         ("Preflight", SESSION),
         ("Reason", SESSION),
+        ("hubward_connection_string", CAPI),
+        ("hubward_mac_key", CAPI),
+        ("hubward_signer", CAPI),
+        ("hubward_token", CAPI),
+        ("hubward_token_cache", CAPI),
+        ("hubward_store", CAPI && FILE),
+        ("hubward_signing_key", CAPI && FILE && SOFTWARE),
         // The kernel may not let a process have a keyring.
         ("OsKeyStore", false),
     ]

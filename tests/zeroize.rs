@@ -10,6 +10,9 @@
 //!
 //! The test's own copies of the needles live in memory that is never freed.
 
+#[cfg(feature = "capi")]
+#[path = "zeroize/capi.rs"]
+mod capi;
 #[path = "common/hmac.rs"]
 mod hmac_states;
 #[cfg(all(feature = "keystore-file", unix))]

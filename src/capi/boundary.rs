@@ -11,18 +11,14 @@ use core::slice;
 use std::panic::catch_unwind;
 
 use super::failure::Failure;
-use super::log;
 use super::status::*;
 
 /// Runs the body of a call, and answers with its status. No panic leaves it.
 pub(super) fn call(body: impl FnOnce() -> Result<(), Failure>) -> hubward_status {
     match quietly(body) {
         Some(Ok(())) => HUBWARD_OK,
-        Some(Err(failure)) => quietly(|| failure.report()).unwrap_or(HUBWARD_PANIC),
-        None => {
-            let _ = quietly(|| log::status(HUBWARD_PANIC));
-            HUBWARD_PANIC
-        }
+        Some(Err(failure)) => failure.report(),
+        None => Failure::new(HUBWARD_PANIC).report(),
     }
 }
 

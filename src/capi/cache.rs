@@ -122,7 +122,7 @@ pub unsafe extern "C" fn hubward_token_cache_new(
 ) -> hubward_status {
     call(|| {
         // SAFETY: the caller keeps what the header asks of pointers.
-        let (signer, out) = unsafe { (share(signer)?, Out::new(out)?) };
+        let (out, signer) = unsafe { (Out::new(out)?, share(signer)?) };
         let policy = policy(lifetime_seconds, renew_percent)?;
         let resource = signer.resource().clone();
         out.give(hubward_token_cache::new(Box::new(SignerSource(signer)), &resource, policy));

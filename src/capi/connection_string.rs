@@ -230,7 +230,7 @@ unsafe fn part(
     out: *mut c_char,
     cap: usize,
     len: *mut usize,
-    part: impl for<'a> FnOnce(&'a ConnectionString<'static>) -> Option<Cow<'a, str>>,
+    part: for<'a> fn(&'a ConnectionString<'static>) -> Option<Cow<'a, str>>,
 ) -> hubward_status {
     call(|| {
         // SAFETY: the caller keeps what the header asks of pointers.

@@ -3,8 +3,6 @@
 
 use core::error::Error;
 
-use alloc::boxed::Box;
-
 use super::log;
 use super::status::*;
 use crate::error::OtherError;
@@ -21,41 +19,39 @@ use crate::x509::IssueError;
 #[cfg(feature = "x509")]
 use crate::x509::{CertificateError, ChainError, PemError, ThumbprintError};
 
-/// Why a call does not succeed.
-#[derive(Debug)]
+/// Why a call does not succeed. Small, for every call has one.
+#[derive(Clone, Copy, Debug)]
 pub(super) struct Failure {
     status: hubward_status,
-    /// What the log shows: kept only if there is one.
-    cause: Option<Box<dyn Error + Send + Sync>>,
+    /// Whether the log knows more of it already.
+    is_told: bool,
 }
 
 impl Failure {
     pub(super) const fn new(status: hubward_status) -> Self {
-        Self { status, cause: None }
+        Self { status, is_told: false }
     }
 
-    /// Tells the log, and what the caller gets.
+    /// What the caller gets; and the log, unless it is an answer to a question.
     pub(super) fn report(self) -> hubward_status {
-        let Self { status, cause } = self;
-        match cause {
-            Some(cause) => log::error(&*cause),
-            // These two are answers to a question.
-            None if matches!(status, HUBWARD_BUFFER_TOO_SMALL | HUBWARD_ABSENT) => {}
-            None => log::status(status),
+        let Self { status, is_told } = self;
+        if !is_told && !matches!(status, HUBWARD_BUFFER_TOO_SMALL | HUBWARD_ABSENT) {
+            log::status(status);
         }
         status
     }
 }
 
+/// Tells the log what the error says in full, and keeps the number.
 impl<E: HasStatus> From<E> for Failure {
     fn from(error: E) -> Self {
-        let status = error.status();
-        Self { status, cause: log::is_on().then(|| error.into()) }
+        log::error(&error);
+        Self { status: error.status(), is_told: true }
     }
 }
 
 /// An error with a number.
-pub(super) trait HasStatus: Error + Send + Sync + 'static {
+pub(super) trait HasStatus: Error {
     fn status(&self) -> hubward_status;
 }
 

@@ -34,7 +34,7 @@ pub(super) unsafe fn lend<'a, T: Handle>(handle: *const T) -> Result<&'a T, Fail
     unsafe { handle.as_ref() }.ok_or(Failure::new(HUBWARD_NULL_POINTER))
 }
 
-/// [`lend`], for an object that is to be kept.
+/// [`lend`], for an object that is to be kept. It is counted at once: every other pointer is checked before.
 ///
 /// # Errors
 ///

@@ -3,7 +3,7 @@
 use core::cell::Cell;
 use core::error::Error;
 use core::ffi::{c_char, c_void};
-use core::fmt::{self, Write as _};
+use core::fmt::Write as _;
 use core::ptr;
 use core::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{PoisonError, RwLock};
@@ -86,8 +86,8 @@ impl Inside {
     /// `None` if it is there already, or ends just now.
     fn enter() -> Option<Self> {
         let was_inside = IS_INSIDE.try_with(|inside| inside.replace(true)).unwrap_or(true);
-        // Not `then_some`, which would make one to drop it.
-        if was_inside { None } else { Some(Self) }
+        // Not `then_some`: what it would drop would leave for whoever is inside.
+        (!was_inside).then(|| Self)
     }
 }
 
@@ -98,26 +98,41 @@ impl Drop for Inside {
 }
 
 /// Whether anybody listens.
-pub(super) fn is_on() -> bool {
+fn is_on() -> bool {
     IS_ON.load(Ordering::Relaxed)
 }
 
 /// A call does not succeed, and why.
-pub(super) fn error(error: &(dyn Error + 'static)) {
-    say(HUBWARD_LOG_ERROR, &Chain(error));
+pub(super) fn error(error: &impl Error) {
+    tell(HUBWARD_LOG_ERROR, error);
+}
+
+/// It goes on, but not well.
+pub(super) fn warning(error: &impl Error) {
+    tell(HUBWARD_LOG_WARNING, error);
 }
 
 /// A call does not succeed, and there is no more to tell than its status.
 pub(super) fn status(status: hubward_status) {
-    say(HUBWARD_LOG_ERROR, &message(status).to_str().unwrap_or_default());
+    say(HUBWARD_LOG_ERROR, message(status).to_str().unwrap_or_default());
 }
 
-/// It goes on, but not well.
-pub(super) fn warning(error: &(dyn Error + 'static)) {
-    say(HUBWARD_LOG_WARNING, &Chain(error));
+/// Says an error and its causes, on one line.
+fn tell(level: i32, error: &impl Error) {
+    if !is_on() {
+        return;
+    }
+    let mut text = String::new();
+    let _ = write!(text, "{error}");
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let _ = write!(text, ": {error}");
+        cause = error.source();
+    }
+    say(level, &text);
 }
 
-fn say(level: i32, what: &dyn fmt::Display) {
+fn say(level: i32, what: &str) {
     if !is_on() {
         return;
     }
@@ -131,29 +146,12 @@ fn say(level: i32, what: &dyn fmt::Display) {
     let Some(function) = sink.function else {
         return;
     };
-    let mut text = String::new();
-    let _ = write!(text, "{what}");
     // Errors show control characters escaped, but a cause of somebody else's may not.
-    text.retain(|character| !character.is_control());
+    let mut text: String = what.chars().filter(|character| !character.is_control()).collect();
     let len = text.len();
     text.push('\0');
     let _ = quietly(|| {
         // SAFETY: the program gave the function and what belongs to it, and the text is one with a NUL behind it.
         unsafe { function(sink.user_data, level, text.as_ptr().cast(), len) }
     });
-}
-
-/// An error and its causes, on one line.
-struct Chain<'a>(&'a (dyn Error + 'static));
-
-impl fmt::Display for Chain<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.0)?;
-        let mut cause = self.0.source();
-        while let Some(error) = cause {
-            write!(f, ": {error}")?;
-            cause = error.source();
-        }
-        Ok(())
-    }
 }

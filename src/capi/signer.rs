@@ -6,7 +6,7 @@ use core::time::Duration;
 use alloc::sync::Arc;
 
 use super::boundary::{Out, TextIn, TextOut, call, compiled_in, read};
-use super::connection_string::resource_of;
+use super::connection_string::{key_of, resource_of};
 use super::handle::{Handle, free, lend};
 use super::key::hubward_mac_key;
 use super::status::*;
@@ -23,33 +23,16 @@ const _: () = assert!(HUBWARD_SAS_TOKEN_MAX == SAS_TOKEN_MAX + 1);
 /// Makes tokens: one key, one resource, any number of expiries.
 #[derive(Debug)]
 pub struct hubward_signer {
-    signer: Signer,
+    /// A key in memory is prepared, and then no more than a state.
+    signer: SasSigner<Arc<dyn MacKey>>,
     /// What its tokens are for.
     resource: ResourceUri,
-}
-
-#[derive(Debug)]
-enum Signer {
-    Memory(SasSigner),
-    Handle(SasSigner<Arc<dyn MacKey>>),
 }
 
 impl Handle for hubward_signer {}
 
 impl hubward_signer {
     fn new(
-        key: SymmetricKey,
-        resource: ResourceUri,
-        policy: Option<&PolicyName>,
-    ) -> Result<Self, SasError> {
-        let signer = match policy {
-            None => SasSigner::new(key, &resource),
-            Some(policy) => SasSigner::with_policy(key, &resource, policy),
-        };
-        Ok(Self { signer: Signer::Memory(signer?), resource })
-    }
-
-    fn of_handle(
         key: Arc<dyn MacKey>,
         resource: ResourceUri,
         policy: Option<&PolicyName>,
@@ -58,7 +41,7 @@ impl hubward_signer {
             None => SasSigner::new(key, &resource),
             Some(policy) => SasSigner::with_policy(key, &resource, policy),
         };
-        Ok(Self { signer: Signer::Handle(signer?), resource })
+        Ok(Self { signer: signer?, resource })
     }
 
     pub(super) const fn resource(&self) -> &ResourceUri {
@@ -66,17 +49,7 @@ impl hubward_signer {
     }
 
     pub(super) fn sign(&self, expiry: UnixTime) -> Result<SasToken<'static>, SasError> {
-        match &self.signer {
-            Signer::Memory(signer) => signer.sign(expiry),
-            Signer::Handle(signer) => signer.sign(expiry),
-        }
-    }
-
-    fn sign_into(&self, expiry: UnixTime, out: &mut [u8]) -> Result<usize, SasError> {
-        match &self.signer {
-            Signer::Memory(signer) => signer.sign_into(expiry, out),
-            Signer::Handle(signer) => signer.sign_into(expiry, out),
-        }
+        self.signer.sign(expiry)
     }
 }
 
@@ -98,9 +71,8 @@ pub unsafe extern "C" fn hubward_signer_from_connection_string(
         // SAFETY: the caller keeps what the header asks of pointers.
         let (text, out) = unsafe { (TextIn::new(text, text_len)?, Out::new(out)?) };
         let connection = ConnectionString::parse(text.read()?)?;
-        let signer = SasSigner::from_connection_string(&connection)?;
-        let resource = resource_of(&connection);
-        out.give(hubward_signer { signer: Signer::Memory(signer), resource });
+        let (key, resource) = (key_of(&connection)?, resource_of(&connection));
+        out.give(hubward_signer::new(Arc::new(key), resource, connection.policy_name())?);
         Ok(())
     })
 }
@@ -124,9 +96,9 @@ pub unsafe extern "C" fn hubward_signer_from_connection_string_locked(
         compiled_in!(feature = "mlock", (text, policy, out), {
             let policy = super::key::lock_policy(policy)?;
             let connection = ConnectionString::parse(text.read()?)?;
-            let key = super::connection_string::key_of(&connection)?.to_locked(policy)?;
+            let key = key_of(&connection)?.to_locked(policy)?;
             let resource = resource_of(&connection);
-            out.give(hubward_signer::new(key, resource, connection.policy_name())?);
+            out.give(hubward_signer::new(Arc::new(key), resource, connection.policy_name())?);
             Ok(())
         })
     })
@@ -162,7 +134,7 @@ pub unsafe extern "C" fn hubward_signer_new(
         };
         let resource = ResourceUri::parse(resource.read()?)?;
         let key = SymmetricKey::from_base64(key.read()?)?;
-        out.give(hubward_signer::new(key, resource, None)?);
+        out.give(hubward_signer::new(Arc::new(key), resource, None)?);
         Ok(())
     })
 }
@@ -196,7 +168,7 @@ pub unsafe extern "C" fn hubward_signer_with_policy(
         let resource = ResourceUri::parse(resource.read()?)?;
         let policy = PolicyName::new(policy.read()?)?;
         let key = SymmetricKey::from_base64(key.read()?)?;
-        out.give(hubward_signer::new(key, resource, Some(&policy))?);
+        out.give(hubward_signer::new(Arc::new(key), resource, Some(&policy))?);
         Ok(())
     })
 }
@@ -230,7 +202,7 @@ pub unsafe extern "C" fn hubward_signer_from_mac_key(
         let resource = ResourceUri::parse(resource.read()?)?;
         let policy = read(policy)?.map(PolicyName::new).transpose()?;
         let key = Arc::clone(key.key());
-        out.give(hubward_signer::of_handle(key, resource, policy.as_ref())?);
+        out.give(hubward_signer::new(key, resource, policy.as_ref())?);
         Ok(())
     })
 }
@@ -260,7 +232,7 @@ pub unsafe extern "C" fn hubward_signer_sign(
             let token = signer.sign(expiry)?;
             return out.finish(token.expose_token().len());
         }
-        match signer.sign_into(expiry, out.room()) {
+        match signer.signer.sign_into(expiry, out.room()) {
             Ok(len) => out.finish(len),
             Err(SasError::BufferTooSmall { needed, .. }) => Err(out.too_small(needed)),
             Err(error) => Err(error.into()),
