@@ -449,7 +449,7 @@ static const struct entry TABLE[] = {
 void list_calls(void)
 {
     for (size_t at = 0; at < ENTRIES; at++)
-        printf("%s %s\n", TABLE[at].name, TABLE[at].shape);
+        printf("%s %s%s%s\n", TABLE[at].name, TABLE[at].shape, *TABLE[at].needs ? " " : "", TABLE[at].needs);
 }
 
 /* --- A call, with memory of its own for all that is handed in and written. */

@@ -21,6 +21,12 @@ void stores(const char *folder);
 void certificates(const char *folder);
 void vectors(const char *folder);
 
+/* Mistakes that tools must find. */
+void make_leak(const char *folder);
+void make_overrun(const char *folder);
+void make_use_after_free(const char *folder);
+void make_overflow(const char *folder);
+
 /* The functions that `calls` calls, and with what: for the test that compares them with the header. */
 void list_calls(void);
 

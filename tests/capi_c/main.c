@@ -12,6 +12,9 @@ static const struct {
     {"calls", calls},     {"tokens", tokens}, {"caches", caches}, {"callbacks", callbacks},
     {"logging", logging}, {"threads", threads}, {"forks", forks}, {"stores", stores},
     {"certificates", certificates}, {"vectors", vectors},
+    /* Which must not come to an end. */
+    {"leak", make_leak}, {"overrun", make_overrun},
+    {"use-after-free", make_use_after_free}, {"overflow", make_overflow},
 };
 
 int main(int count, char **arguments)
@@ -22,6 +25,8 @@ int main(int count, char **arguments)
     }
     for (size_t at = 0; count == 3 && at < sizeof SUITES / sizeof *SUITES; at++) {
         if (strcmp(arguments[1], SUITES[at].name) == 0) {
+            /* By which the test knows which library it is. */
+            puts(hubward_features());
             SUITES[at].run(arguments[2]);
             /* By which the test knows that it came to its end. */
             puts("done");

@@ -80,7 +80,7 @@ static void sign(void)
 {
     struct word resource = take(), policy = take(), key = take();
     uint64_t expiry = take_number();
-    hubward_signer *signer;
+    hubward_signer *signer = NULL;
     hubward_status status = policy.text == NULL
                                 ? hubward_signer_new(WORD(resource), WORD(key), &signer)
                                 : hubward_signer_with_policy(WORD(resource), WORD(policy), WORD(key), &signer);
@@ -109,8 +109,9 @@ static void connect_by_string(void)
 {
     struct word text = take();
     uint64_t expiry = take_number();
-    hubward_signer *signer;
-    answer_token(hubward_signer_from_connection_string(WORD(text), &signer), signer, expiry);
+    hubward_signer *signer = NULL;
+    hubward_status status = hubward_signer_from_connection_string(WORD(text), &signer);
+    answer_token(status, signer, expiry);
     free(text.text);
 }
 
@@ -136,7 +137,8 @@ static void derive(void)
     struct word key = take(), registration = take();
     char out[128];
     size_t len = 0;
-    answer(hubward_derive_device_key(WORD(key), WORD(registration), INTO(out, &len)), out, len);
+    hubward_status status = hubward_derive_device_key(WORD(key), WORD(registration), INTO(out, &len));
+    answer(status, out, len);
     free(key.text), free(registration.text);
 }
 
@@ -171,7 +173,9 @@ static void username(void)
     struct word host = take(), device = take(), module = take(), product = take();
     char out[4096];
     size_t len = 0;
-    answer(hubward_mqtt_username_for(WORD(host), WORD(device), WORD(module), WORD(product), INTO(out, &len)), out, len);
+    hubward_status status =
+        hubward_mqtt_username_for(WORD(host), WORD(device), WORD(module), WORD(product), INTO(out, &len));
+    answer(status, out, len);
     free(host.text), free(device.text), free(module.text), free(product.text);
 }
 
