@@ -98,6 +98,11 @@
 #define HUBWARD_REFUSED_AGAIN 2
 
 /**
+ * It was replaced before this was told: poll, and try once more with the one that is at hand.
+ */
+#define HUBWARD_REFUSED_REPLACED 3
+
+/**
  * The port of MQTT over TLS.
  */
 #define HUBWARD_MQTT_PORT 8883
@@ -339,9 +344,10 @@ typedef struct {
      */
     int32_t is_new;
     /**
-     * 0.
+     * Which of the cache's tokens it is: to be kept with the connection that is made with it, and handed to
+     * `hubward_token_cache_accepted` or `hubward_token_cache_refused`. 0 without a token.
      */
-    int32_t reserved;
+    uint32_t id;
 } hubward_token_cache_result;
 
 /**
@@ -463,6 +469,11 @@ typedef void (*hubward_log_fn)(void *user_data,
  * A registration ID ends in something else than a letter, a digit or `-`.
  */
 #define HUBWARD_NAME_INVALID_END 104
+
+/**
+ * Product information has more bytes than go into a user name: 4096.
+ */
+#define HUBWARD_USER_NAME_TOO_LONG 105
 
 /**
  * The name of a key is empty.
@@ -1479,25 +1490,29 @@ hubward_status hubward_token_cache_poll(const hubward_token_cache *cache,
                                         hubward_token_cache_result *result);
 
 /**
- * The hub refused the token that was handed out last. Once, a new one may help; what is refused after that is tried
- * further and further apart. `refusal` is one of `HUBWARD_REFUSED_*`.
+ * The hub refused the token that was handed out with this `id`. Once, a new one may help; what is refused after that
+ * is tried further and further apart. Told of a token that has been replaced, it changes nothing. `refusal` is one of
+ * `HUBWARD_REFUSED_*`.
  *
  * Ownership: the number is written to the caller's. Threads: as `hubward_token_cache_poll`.
  *
  * Errors: `HUBWARD_BUSY` from within a function that the cache calls.
  */
 hubward_status hubward_token_cache_refused(const hubward_token_cache *cache,
+                                           uint32_t id,
                                            uint64_t now,
                                            int32_t *refusal);
 
 /**
- * The hub took the token. Say so each time, for what is refused later is then refused for the first time.
+ * The hub took the token that was handed out with this `id`. Say so each time, for what is refused later is then
+ * refused for the first time. Told of a token that has been replaced, it changes nothing.
  *
  * Ownership: nothing is kept. Threads: as `hubward_token_cache_poll`.
  *
  * Errors: `HUBWARD_BUSY` from within a function that the cache calls.
  */
-hubward_status hubward_token_cache_accepted(const hubward_token_cache *cache);
+hubward_status hubward_token_cache_accepted(const hubward_token_cache *cache,
+                                            uint32_t id);
 
 /**
  * Wipes the token, and the key if nothing else needs it, and frees the rest. NULL is fine.
@@ -1515,7 +1530,7 @@ void hubward_token_cache_free(hubward_token_cache *cache);
  *
  * Ownership: the text is written to the caller's buffer. Threads: any.
  *
- * Errors: those of connection strings (200 to 299); `HUBWARD_BUFFER_TOO_SMALL`.
+ * Errors: those of connection strings (200 to 299); `HUBWARD_BUFFER_TOO_SMALL`; `HUBWARD_USER_NAME_TOO_LONG`.
  */
 hubward_status hubward_mqtt_username(const char *connection_string,
                                      size_t connection_string_len,
@@ -1530,7 +1545,7 @@ hubward_status hubward_mqtt_username(const char *connection_string,
  *
  * Ownership: the text is written to the caller's buffer. Threads: any.
  *
- * Errors: those of connection strings (200 to 299); `HUBWARD_BUFFER_TOO_SMALL`.
+ * Errors: those of connection strings (200 to 299); `HUBWARD_BUFFER_TOO_SMALL`; `HUBWARD_USER_NAME_TOO_LONG`.
  */
 hubward_status hubward_mqtt_client_id(const char *connection_string,
                                       size_t connection_string_len,
@@ -1543,7 +1558,7 @@ hubward_status hubward_mqtt_client_id(const char *connection_string,
  *
  * Ownership: the text is written to the caller's buffer. Threads: any.
  *
- * Errors: those of connection strings (200 to 299); `HUBWARD_BUFFER_TOO_SMALL`.
+ * Errors: those of connection strings (200 to 299); `HUBWARD_BUFFER_TOO_SMALL`; `HUBWARD_USER_NAME_TOO_LONG`.
  */
 hubward_status hubward_mqtt_host(const char *connection_string,
                                  size_t connection_string_len,
@@ -1556,7 +1571,7 @@ hubward_status hubward_mqtt_host(const char *connection_string,
  *
  * Ownership: the text is written to the caller's buffer. Threads: any.
  *
- * Errors: those of connection strings (200 to 299); `HUBWARD_BUFFER_TOO_SMALL`.
+ * Errors: those of connection strings (200 to 299); `HUBWARD_BUFFER_TOO_SMALL`; `HUBWARD_USER_NAME_TOO_LONG`.
  */
 hubward_status hubward_mqtt_telemetry_topic(const char *connection_string,
                                             size_t connection_string_len,

@@ -78,7 +78,7 @@ extern crate alloc;
 extern crate std;
 
 /// The code of the README, compiled with the doc tests.
-#[cfg(all(doctest, feature = "tls", feature = "aws-lc-rs"))]
+#[cfg(all(doctest, feature = "tls", feature = "session", feature = "aws-lc-rs"))]
 #[doc = include_str!("../README.md")]
 struct Readme;
 

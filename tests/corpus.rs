@@ -24,12 +24,14 @@ const HAS_TLS: bool = cfg!(all(feature = "keystore-software", feature = "ring", 
 const OF_TLS: [&str; 2] = ["diagnose", "trust_anchors"];
 const HAS_FILE_STORE: bool = cfg!(all(feature = "keystore-file", unix));
 const HAS_SESSION: bool = cfg!(feature = "session");
+const HAS_PREFLIGHT: bool = HAS_X509 && HAS_SESSION;
 
 /// Whether the target of that name is built.
 fn is_built(name: &str) -> bool {
     match name {
         "file_store" => HAS_FILE_STORE,
         "storage_uri" => HAS_SESSION,
+        "preflight" => HAS_PREFLIGHT,
         name if OF_TLS.contains(&name) => HAS_TLS,
         name if OF_X509.contains(&name) => HAS_X509,
         _ => true,
@@ -222,6 +224,17 @@ fn every_reason_against_a_place_has_a_seed() {
         &["TooLong"],
         &hit(reasons),
     );
+}
+
+#[cfg(all(feature = "keystore-software", feature = "ring", feature = "session", feature = "x509"))]
+#[test]
+fn every_reason_of_a_refusal_has_a_seed() {
+    let seeds = seeds("preflight").into_iter();
+    let found: BTreeSet<_> =
+        seeds.flat_map(|(_, seed)| bodies::preflight::codes_found(&seed)).collect();
+    let all: BTreeSet<_> = hubward::session::preflight::Reason::CODES.iter().copied().collect();
+    let missing: Vec<_> = all.difference(&found).collect();
+    assert!(missing.is_empty(), "no seed of `preflight` brings {missing:?}");
 }
 
 /// The reasons of damage are told apart as well: there are many ways to be damaged.

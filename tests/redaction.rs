@@ -324,7 +324,7 @@ fn token_caches() -> Holders {
     let source =
         TokenFn(|_| SasToken::from_string(token_text()).map_err(|_| SasError::ZeroLifetime));
     let mut by_function = TokenCache::new(source, &device(), TokenPolicy::default());
-    let mut by_signer = TokenCache::new(by_signer, &device(), TokenPolicy::default());
+    let mut by_signer = TokenCache::for_signer(by_signer, TokenPolicy::default());
     let mut holders = vec![
         ("TokenCache", debugged(&by_signer)),
         ("TokenCache", debugged(&TokenCache::new(boxed, &device(), TokenPolicy::default()))),
@@ -677,7 +677,8 @@ mod session {
     use hubward::session::HubIdentity;
     use hubward::session::amqp::{PutToken, SaslPlain};
     use hubward::session::https::Authorization;
-    use hubward::session::preflight::Preflight;
+    use hubward::session::mqtt::HubSession;
+    use hubward::session::preflight::{DpsPreflight, Preflight, PreflightReport};
     use hubward::session::storage::FileUpload;
 
     use super::*;
@@ -715,7 +716,18 @@ mod session {
             ("FileUpload", debugged(&upload(&sas))),
             ("UploadUrl", debugged(&url)),
             ("Preflight", debugged(&Preflight::new(&connection))),
+            ("DpsPreflight", debugged(&DpsPreflight::new(DEVICE, DEVICE).key(&key_text()))),
+            ("DpsPreflight", debugged(&DpsPreflight::new(DEVICE, DEVICE).token(&token_text))),
         ]
+    }
+
+    /// Each reason of a report; the report itself has nothing either.
+    fn reasons(what: &str, report: &PreflightReport) -> Vec<Option<Failure>> {
+        for shown in displayed(report).into_iter().chain([report.to_json()]) {
+            assert_hidden("PreflightReport", &shown);
+        }
+        let reasons = report.reasons().iter();
+        reasons.map(|reason| failure::<(), _>("Reason", what, Err(reason.clone()))).collect()
     }
 
     pub(super) fn failures() -> Vec<Option<Failure>> {
@@ -744,15 +756,22 @@ mod session {
             ];
             for text in texts {
                 for now in [NOW, EXPIRY, UnixTime::from_secs(0)] {
-                    let report = Preflight::new(&text).check(now);
-                    let reasons = report.reasons().iter();
-                    failures.extend(
-                        reasons
-                            .map(|reason| failure::<(), _>("Reason", &text, Err(reason.clone()))),
-                    );
-                    for shown in displayed(&report).into_iter().chain([report.to_json()]) {
-                        assert_hidden("PreflightReport", &shown);
-                    }
+                    failures.extend(reasons(&text, &Preflight::new(&text).check(now)));
+                }
+            }
+            let registration = DpsPreflight::new("0ne", DEVICE);
+            for preflight in [
+                DpsPreflight::new(&secret, DEVICE),
+                DpsPreflight::new("0ne", &secret),
+                registration.host(&secret),
+                registration.key(&secret),
+                registration.group_key(&secret),
+                registration.group_key(&key_text()),
+                registration.token(&secret),
+                registration.token(&token_text()),
+            ] {
+                for now in [NOW, EXPIRY, UnixTime::from_secs(0)] {
+                    failures.extend(reasons(&secret, &preflight.check(now)));
                 }
             }
         }
@@ -760,6 +779,10 @@ mod session {
             format!("HostName={HOST};SharedAccessKeyName=p;SharedAccessKey={}", key_text());
         let of_policy = ConnectionString::parse(&of_policy).expect("it is in order");
         let identity = HubIdentity::from_connection_string(&of_policy);
+        let session =
+            HubSession::new(&HubIdentity::device(HubHost::new(HOST).expect("a host"), device_id()));
+        let long = misplaced().concat().repeat(100);
+        failures.push(failure("UserNameError", "a long name", session.product(&long)));
         failures.push(failure("NoDeviceError", "a policy", identity));
         failures
     }
@@ -1561,7 +1584,7 @@ fn no_error_repeats_a_secret() {
 // The lists against the source.
 
 /// Public types without a secret in them, and why.
-const WITHOUT_SECRETS: [(&str, &str); 85] = [
+const WITHOUT_SECRETS: [(&str, &str); 86] = [
     ("UnixTime", "a moment"),
     ("SystemClock", "has no state"),
     ("FixedClock", "a moment"),
@@ -1629,6 +1652,7 @@ const WITHOUT_SECRETS: [(&str, &str); 85] = [
     ("TokenSchedule", "a rule and moments"),
     ("Step", "a moment"),
     ("Refusal", "an answer"),
+    ("TokenId", "a number that counts tokens"),
     ("FloorClock", "a moment, and a clock"),
     ("Confidence", "levels"),
     ("TrustedTime", "moments, and a clock"),
@@ -1650,7 +1674,7 @@ const WITHOUT_SECRETS: [(&str, &str); 85] = [
 ];
 
 /// Types of which this build may have no value, and whether it must have one.
-const BEHIND_FEATURES: [(&str, bool); 38] = {
+const BEHIND_FEATURES: [(&str, bool); 40] = {
     const MEMORY: bool = cfg!(feature = "keystore-memory");
     const SOFTWARE: bool = cfg!(feature = "keystore-software");
     const FILE: bool = cfg!(all(feature = "keystore-file", unix));
@@ -1693,7 +1717,9 @@ const BEHIND_FEATURES: [(&str, bool); 38] = {
         ("UploadUrl", SESSION),
         ("UploadRefused", SESSION),
         ("NoDeviceError", SESSION),
+        ("UserNameError", SESSION),
         ("Preflight", SESSION),
+        ("DpsPreflight", SESSION),
         ("Reason", SESSION),
         ("hubward_connection_string", CAPI),
         ("hubward_mac_key", CAPI),

@@ -5,6 +5,8 @@
 
 #[path = "common/examples.rs"]
 mod examples;
+#[path = "x509_examples/preflight.rs"]
+mod preflight;
 
 use std::collections::BTreeMap;
 use std::fs::{self, Permissions};
@@ -17,8 +19,8 @@ use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
-const FEATURES: &str = "x509-issue,keystore-software,ring";
-const EXAMPLES: [&str; 3] = ["device_csr", "dev_ca", "inspect_certificate"];
+const FEATURES: &str = "x509-issue,keystore-software,ring,session";
+const EXAMPLES: [&str; 4] = ["device_csr", "dev_ca", "inspect_certificate", "preflight"];
 
 /// How long anything may take.
 const PATIENCE: Duration = Duration::from_secs(60);

@@ -7,7 +7,8 @@
 //! ```text
 //! p    ask, and do what is asked for       + - =   the clock goes on, goes back, is set
 //! s    a token is signed that lives so long   n    the clock goes to the moment that was asked for, and so on
-//! S    one that expires at that moment        f r a   signing failed; the hub refused the token, or took it
+//! S    one that expires at that moment        f    signing failed
+//! r a  the hub refused the token, or took it: the one that was signed so many before the last
 //! ```
 
 use core::cell::Cell;
@@ -59,8 +60,8 @@ enum Line {
     Lives(i64),
     Until(u64),
     Failed,
-    Refused,
-    Accepted,
+    Refused(usize),
+    Accepted(usize),
     By(i64),
     At(u64),
     Next(i64),
@@ -72,13 +73,14 @@ impl Line {
         let letter = characters.next()?;
         let number = characters.as_str();
         let (signed, unsigned) = (number.parse().unwrap_or(0), number.parse().unwrap_or(0));
+        let back = number.parse().unwrap_or(0);
         Some(match letter {
             'p' => Self::Ask,
             's' => Self::Lives(signed),
             'S' => Self::Until(unsigned),
             'f' => Self::Failed,
-            'r' => Self::Refused,
-            'a' => Self::Accepted,
+            'r' => Self::Refused(back),
+            'a' => Self::Accepted(back),
             '+' => Self::By(signed),
             '-' => Self::By(signed.saturating_neg()),
             '=' => Self::At(unsigned),
@@ -129,8 +131,8 @@ fn schedule(world: &World<'_>, story: &[Line]) {
         let step = schedule.poll(at(now));
         let moment = i128::from(now);
         let mut signed = |expiry: u64| {
-            let is_one = schedule.signed(at(expiry), at(now));
-            assert_eq!(is_one, model.signed(expiry.into(), moment), "until {expiry} at {now}");
+            let id = schedule.signed(at(expiry), at(now));
+            assert!(model.agrees(id, expiry.into(), moment), "until {expiry} at {now}: {id:?}");
         };
         match *line {
             Line::Ask => {
@@ -144,10 +146,16 @@ fn schedule(world: &World<'_>, story: &[Line]) {
                 schedule.failed(at(now));
                 model.failed(moment);
             }
-            Line::Refused => assert_eq!(schedule.refused(at(now)), model.refused(moment)),
-            Line::Accepted => {
-                schedule.accepted();
-                model.refused = 0;
+            Line::Refused(back) => {
+                if let Some(id) = model.id(back) {
+                    assert_eq!(schedule.refused(id, at(now)), model.refused(id, moment));
+                }
+            }
+            Line::Accepted(back) => {
+                if let Some(id) = model.id(back) {
+                    schedule.accepted(id);
+                    model.accepted(id);
+                }
             }
             clock => now = clock.moved(now, step).expect("it is about the clock"),
         }
@@ -204,7 +212,12 @@ fn cache(world: &World<'_>, story: &[Line]) {
             }
         };
         match cache.poll(at(now)) {
-            CachedToken::Use { token, next, is_new: said, error } => {
+            CachedToken::Use { token, id, next, is_new: said, error } => {
+                if is_new {
+                    assert!(!model.ids.contains(&id), "an ID twice");
+                    model.ids.push(id);
+                }
+                assert_eq!(model.id(0), Some(id));
                 assert!(model.is_usable(moment) && token.expiry() > at(now));
                 let kept = model.token.expect("it is usable");
                 assert_eq!(i128::from(token.expiry().as_secs()), kept.expiry);
@@ -225,11 +238,17 @@ fn cache(world: &World<'_>, story: &[Line]) {
             other => panic!("a new answer: teach it to the fuzz targets: {other:?}"),
         }
         assert_eq!(asked.get(), expected, "what the source was asked for at {now}");
-        match line {
-            Line::Refused => assert_eq!(cache.refused(at(now)), model.refused(moment)),
-            Line::Accepted => {
-                cache.accepted();
-                model.refused = 0;
+        match *line {
+            Line::Refused(back) => {
+                if let Some(id) = model.id(back) {
+                    assert_eq!(cache.refused(id, at(now)), model.refused(id, moment));
+                }
+            }
+            Line::Accepted(back) => {
+                if let Some(id) = model.id(back) {
+                    cache.accepted(id);
+                    model.accepted(id);
+                }
             }
             _ => {}
         }

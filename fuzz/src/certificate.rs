@@ -47,7 +47,7 @@ pub fn check(data: &[u8]) {
 }
 
 /// Those at the beginning of the input, as far as they can be read; one more than a chain may have.
-fn certificates(data: &[u8]) -> Vec<Certificate> {
+pub(super) fn certificates(data: &[u8]) -> Vec<Certificate> {
     let mut chain = Vec::new();
     let mut rest = data;
     while let Some((element, after)) = Element::first(rest)

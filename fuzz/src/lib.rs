@@ -22,6 +22,8 @@ pub mod key_name;
 pub mod names;
 #[cfg(all(feature = "keystore-software", feature = "ring", feature = "x509"))]
 pub mod pem;
+#[cfg(all(feature = "keystore-software", feature = "ring", feature = "session", feature = "x509"))]
+pub mod preflight;
 #[cfg(all(feature = "keystore-software", feature = "ring", feature = "x509"))]
 pub mod private_key;
 #[cfg(all(feature = "keystore-software", feature = "ring", feature = "x509"))]
@@ -60,4 +62,11 @@ pub const BODIES: &[(&str, Body)] = &[
     ("cache_schedule", cache_schedule::check),
     #[cfg(feature = "session")]
     ("storage_uri", storage_uri::check),
+    #[cfg(all(
+        feature = "keystore-software",
+        feature = "ring",
+        feature = "session",
+        feature = "x509"
+    ))]
+    ("preflight", preflight::check),
 ];

@@ -22,7 +22,7 @@ use super::status::*;
 use crate::error::OtherError;
 use crate::keystore::KeyError;
 use crate::sas::{
-    CachedToken, Refusal, ResourceUri, SasError, SasToken, TokenCache, TokenParseError,
+    CachedToken, Refusal, ResourceUri, SasError, SasToken, TokenCache, TokenId, TokenParseError,
     TokenPolicy, TokenSource,
 };
 use crate::time::UnixTime;
@@ -38,6 +38,8 @@ pub const HUBWARD_CACHE_CLOCK_UNKNOWN: i32 = 3;
 pub const HUBWARD_REFUSED_ONCE: i32 = 1;
 /// The new one was refused as well: the clock is off, the key is another one, or the device is not known.
 pub const HUBWARD_REFUSED_AGAIN: i32 = 2;
+/// It was replaced before this was told: poll, and try once more with the one that is at hand.
+pub const HUBWARD_REFUSED_REPLACED: i32 = 3;
 
 /// The token of a device, renewed in time. It keeps no timer: poll it at each connect, and at the moment that the
 /// answer before named.
@@ -73,8 +75,9 @@ pub struct hubward_token_cache_result {
     pub reason: hubward_status,
     /// 1 if the token was never handed out before: a connection that is up needs it too. Else 0.
     pub is_new: i32,
-    /// 0.
-    pub reserved: i32,
+    /// Which of the cache's tokens it is: to be kept with the connection that is made with it, and handed to
+    /// `hubward_token_cache_accepted` or `hubward_token_cache_refused`. 0 without a token.
+    pub id: u32,
 }
 
 /// What makes the tokens of a cache instead of a signer: a service, or a chip that makes whole tokens. See
@@ -199,15 +202,16 @@ pub unsafe extern "C" fn hubward_token_cache_poll(
             action: HUBWARD_CACHE_CLOCK_UNKNOWN,
             reason: HUBWARD_CLOCK_UNKNOWN,
             is_new: 0,
-            reserved: 0,
+            id: 0,
         };
         let text = match cache.poll(UnixTime::from_secs(now)) {
-            CachedToken::Use { token, next, is_new: is_signed, error } => {
+            CachedToken::Use { token, id, next, is_new: is_signed, error } => {
                 *is_new |= is_signed;
                 answer.next = next.as_secs();
                 answer.action = HUBWARD_CACHE_USE;
                 answer.reason = reason(error, HUBWARD_OK);
                 answer.is_new = i32::from(*is_new);
+                answer.id = id.to_bits();
                 token.expose_token()
             }
             CachedToken::Wait { until, error } => {
@@ -228,8 +232,9 @@ pub unsafe extern "C" fn hubward_token_cache_poll(
     })
 }
 
-/// The hub refused the token that was handed out last. Once, a new one may help; what is refused after that is tried
-/// further and further apart. `refusal` is one of `HUBWARD_REFUSED_*`.
+/// The hub refused the token that was handed out with this `id`. Once, a new one may help; what is refused after that
+/// is tried further and further apart. Told of a token that has been replaced, it changes nothing. `refusal` is one of
+/// `HUBWARD_REFUSED_*`.
 ///
 /// Ownership: the number is written to the caller's. Threads: as `hubward_token_cache_poll`.
 ///
@@ -237,21 +242,25 @@ pub unsafe extern "C" fn hubward_token_cache_poll(
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn hubward_token_cache_refused(
     cache: *const hubward_token_cache,
+    id: u32,
     now: u64,
     refusal: *mut i32,
 ) -> hubward_status {
     call(|| {
         // SAFETY: the caller keeps what the header asks of pointers.
         let (cache, refusal) = unsafe { (lend(cache)?, Out::new(refusal)?) };
-        refusal.set(match cache.enter()?.state.cache.refused(UnixTime::from_secs(now)) {
+        let (id, now) = (TokenId::from_bits(id), UnixTime::from_secs(now));
+        refusal.set(match cache.enter()?.state.cache.refused(id, now) {
             Refusal::Once => HUBWARD_REFUSED_ONCE,
             Refusal::Again => HUBWARD_REFUSED_AGAIN,
+            Refusal::Replaced => HUBWARD_REFUSED_REPLACED,
         });
         Ok(())
     })
 }
 
-/// The hub took the token. Say so each time, for what is refused later is then refused for the first time.
+/// The hub took the token that was handed out with this `id`. Say so each time, for what is refused later is then
+/// refused for the first time. Told of a token that has been replaced, it changes nothing.
 ///
 /// Ownership: nothing is kept. Threads: as `hubward_token_cache_poll`.
 ///
@@ -259,11 +268,12 @@ pub unsafe extern "C" fn hubward_token_cache_refused(
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn hubward_token_cache_accepted(
     cache: *const hubward_token_cache,
+    id: u32,
 ) -> hubward_status {
     call(|| {
         // SAFETY: the caller keeps what the header asks of pointers.
         let cache = unsafe { lend(cache)? };
-        cache.enter()?.state.cache.accepted();
+        cache.enter()?.state.cache.accepted(TokenId::from_bits(id));
         Ok(())
     })
 }

@@ -10,6 +10,7 @@ use crate::identity::{ConnectionStringError, NameError};
 use crate::keystore::{KeyError, KeyNameError};
 use crate::sas::{ResourceUriError, SasError, TokenParseError, TokenPolicyError, TokenVerifyError};
 use crate::session::NoDeviceError;
+use crate::session::mqtt::UserNameError;
 use crate::time::TimeError;
 
 #[cfg(all(feature = "keystore-file", unix))]
@@ -63,6 +64,14 @@ impl HasStatus for NameError {
             Self::InvalidCharacter { .. } => HUBWARD_NAME_INVALID_CHARACTER,
             Self::InvalidLabel { .. } => HUBWARD_NAME_INVALID_LABEL,
             Self::InvalidEnd { .. } => HUBWARD_NAME_INVALID_END,
+        }
+    }
+}
+
+impl HasStatus for UserNameError {
+    fn status(&self) -> hubward_status {
+        match self {
+            Self::TooLong { .. } => HUBWARD_USER_NAME_TOO_LONG,
         }
     }
 }

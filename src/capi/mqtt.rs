@@ -22,7 +22,7 @@ const _: () = assert!(HUBWARD_MQTT_PORT == crate::session::mqtt::PORT);
 ///
 /// Ownership: the text is written to the caller's buffer. Threads: any.
 ///
-/// Errors: those of connection strings (200 to 299); `HUBWARD_BUFFER_TOO_SMALL`.
+/// Errors: those of connection strings (200 to 299); `HUBWARD_BUFFER_TOO_SMALL`; `HUBWARD_USER_NAME_TOO_LONG`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn hubward_mqtt_username(
     connection_string: *const c_char,
@@ -43,7 +43,7 @@ pub unsafe extern "C" fn hubward_mqtt_username(
             )
         };
         let identity = identity(connection)?;
-        out.write(session(&identity, read(product)?).user_name().as_bytes())
+        out.write(session(&identity, read(product)?)?.user_name().as_bytes())
     })
 }
 
@@ -51,7 +51,7 @@ pub unsafe extern "C" fn hubward_mqtt_username(
 ///
 /// Ownership: the text is written to the caller's buffer. Threads: any.
 ///
-/// Errors: those of connection strings (200 to 299); `HUBWARD_BUFFER_TOO_SMALL`.
+/// Errors: those of connection strings (200 to 299); `HUBWARD_BUFFER_TOO_SMALL`; `HUBWARD_USER_NAME_TOO_LONG`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn hubward_mqtt_client_id(
     connection_string: *const c_char,
@@ -77,7 +77,7 @@ pub unsafe extern "C" fn hubward_mqtt_client_id(
 ///
 /// Ownership: the text is written to the caller's buffer. Threads: any.
 ///
-/// Errors: those of connection strings (200 to 299); `HUBWARD_BUFFER_TOO_SMALL`.
+/// Errors: those of connection strings (200 to 299); `HUBWARD_BUFFER_TOO_SMALL`; `HUBWARD_USER_NAME_TOO_LONG`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn hubward_mqtt_host(
     connection_string: *const c_char,
@@ -103,7 +103,7 @@ pub unsafe extern "C" fn hubward_mqtt_host(
 ///
 /// Ownership: the text is written to the caller's buffer. Threads: any.
 ///
-/// Errors: those of connection strings (200 to 299); `HUBWARD_BUFFER_TOO_SMALL`.
+/// Errors: those of connection strings (200 to 299); `HUBWARD_BUFFER_TOO_SMALL`; `HUBWARD_USER_NAME_TOO_LONG`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn hubward_mqtt_telemetry_topic(
     connection_string: *const c_char,
@@ -157,7 +157,7 @@ pub unsafe extern "C" fn hubward_mqtt_username_for(
             )
         };
         let identity = named(HubHost::new(host.read()?)?, device, module)?;
-        out.write(session(&identity, read(product)?).user_name().as_bytes())
+        out.write(session(&identity, read(product)?)?.user_name().as_bytes())
     })
 }
 
@@ -233,11 +233,11 @@ fn named(
     })
 }
 
-fn session(identity: &HubIdentity, product: Option<&str>) -> HubSession {
+fn session(identity: &HubIdentity, product: Option<&str>) -> Result<HubSession, Failure> {
     let session = HubSession::new(identity);
     match product {
         // A product without a name is none.
-        None | Some("") => session,
-        Some(product) => session.product(product),
+        None | Some("") => Ok(session),
+        Some(product) => Ok(session.product(product)?),
     }
 }

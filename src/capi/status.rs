@@ -61,6 +61,9 @@ pub const HUBWARD_NAME_INVALID_LABEL: hubward_status = 103;
 /// A registration ID ends in something else than a letter, a digit or `-`.
 pub const HUBWARD_NAME_INVALID_END: hubward_status = 104;
 
+/// Product information has more bytes than go into a user name: 4096.
+pub const HUBWARD_USER_NAME_TOO_LONG: hubward_status = 105;
+
 /// The name of a key is empty.
 pub const HUBWARD_KEY_NAME_EMPTY: hubward_status = 120;
 
@@ -447,6 +450,7 @@ pub(super) const fn message(status: hubward_status) -> &'static CStr {
         HUBWARD_NAME_INVALID_CHARACTER => c"a name has a character that the service does not take",
         HUBWARD_NAME_INVALID_LABEL => c"a part of a host name is empty, longer than 63 bytes, or begins or ends with -",
         HUBWARD_NAME_INVALID_END => c"a registration ID must end in a letter, a digit or -",
+        HUBWARD_USER_NAME_TOO_LONG => c"at most 4096 bytes of product information go into a user name",
         HUBWARD_KEY_NAME_EMPTY => c"the name of the key is empty",
         HUBWARD_KEY_NAME_TOO_LONG => c"the name of the key has more than 64 bytes",
         HUBWARD_KEY_NAME_LEADING_DOT => c"the name of the key begins with a dot",

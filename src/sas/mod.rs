@@ -25,8 +25,8 @@ mod token;
 
 #[cfg(feature = "alloc")]
 pub use cache::{
-    CachedToken, Refusal, Step, TokenCache, TokenFn, TokenPolicy, TokenPolicyError, TokenSchedule,
-    TokenSource,
+    CachedToken, Refusal, Step, TokenCache, TokenFn, TokenId, TokenPolicy, TokenPolicyError,
+    TokenSchedule, TokenSource,
 };
 pub use derive::GroupKey;
 pub use resource::{ResourceUri, ResourceUriError};

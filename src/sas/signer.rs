@@ -373,6 +373,11 @@ impl<K: MacKey> SasSigner<K> {
         Ok(needed)
     }
 
+    /// `sr` of its tokens: what they are for, as [`ResourceUri::as_encoded`] has it.
+    pub fn resource_text(&self) -> &str {
+        self.resource().and_then(|resource| self.head.as_str().get(resource)).unwrap_or_default()
+    }
+
     /// How the memory of the prepared state is protected, or that of the key, if it has no such state and is
     /// asked for each token; `None` if the key is not in locked pages.
     #[cfg(feature = "mlock")]

@@ -4,14 +4,11 @@ use core::fmt;
 
 use alloc::format;
 use alloc::string::{String, ToString as _};
-use alloc::vec::Vec;
-
-use zeroize::Zeroizing;
 
 use super::{HubIdentity, WEBSOCKET_PATH};
 use crate::identity::{HubHost, PolicyName};
 use crate::sas::SasToken;
-use crate::secret::REDACTED;
+use crate::secret::{REDACTED, SecretText};
 
 /// The port of AMQP over TLS.
 pub const PORT: u16 = 5671;
@@ -29,8 +26,10 @@ pub fn websocket_url(identity: &HubIdentity) -> String {
 }
 
 /// The message that puts a token, for whichever library sends it: over a link to [`CBS_ADDRESS`], after
-/// SASL ANONYMOUS. The reply has the property `status-code`, 200 to 299 where the token was taken, and
-/// `status-description`. It is put anew before the token expires, on the same link.
+/// SASL ANONYMOUS or with no SASL at all, which is what the Node SDK does. The reply comes over a link from
+/// there. It has the property `status-code`, 200 to 299 where the token was taken, and `status-description`,
+/// and as `correlation-id` the `message-id` that the caller gave the message, a string of its own each time.
+/// A token is put anew before it expires, on the same links.
 ///
 /// Source: OASIS AMQP Claims-based Security 1.0, section 2.4, and what Azure's SDKs send.
 ///
@@ -54,6 +53,13 @@ pub struct PutToken<'t> {
 }
 
 impl<'t> PutToken<'t> {
+    /// The property `to`.
+    pub const TO: &'static str = CBS_ADDRESS;
+
+    /// The property `reply-to`, as the Node SDK has it. It names nothing: the reply takes the link from
+    /// [`CBS_ADDRESS`].
+    pub const REPLY_TO: &'static str = "cbs";
+
     /// That of a token. Its audience is the token's own resource, as the token says it.
     pub fn new(token: &'t SasToken<'_>) -> Self {
         Self { token: token.expose_token(), audience: token.resource_text().to_string() }
@@ -82,7 +88,8 @@ impl fmt::Debug for PutToken<'_> {
 }
 
 /// SASL PLAIN (RFC 4616): user name and token at once, for libraries without `$cbs`. The connection ends
-/// when the token expires.
+/// when the token expires. A frame of SASL has at most 512 bytes (AMQP 1.0 section 5.3.1), which long names
+/// do not fit in together with their token: `$cbs` has no such limit.
 #[derive(Clone)]
 pub struct SaslPlain<'t> {
     user: String,
@@ -112,16 +119,15 @@ impl<'t> SaslPlain<'t> {
         self.token
     }
 
-    /// The initial response: no authorization identity, a zero, the user name, a zero, the token.
-    pub fn expose_response(&self) -> Zeroizing<Vec<u8>> {
+    /// The initial response: no authorization identity, a zero, the user name, a zero, the token. It is
+    /// wiped on drop.
+    pub fn response(&self) -> SecretText<'static> {
         // As long as it will be, so that no copy is left where it grew.
-        let mut response =
-            Zeroizing::new(Vec::with_capacity(2 + self.user.len() + self.token.len()));
-        response.push(0);
-        response.extend_from_slice(self.user.as_bytes());
-        response.push(0);
-        response.extend_from_slice(self.token.as_bytes());
-        response
+        let mut response = String::with_capacity(2 + self.user.len() + self.token.len());
+        for part in ["\0", &self.user, "\0", self.token] {
+            response.push_str(part);
+        }
+        SecretText::owned(response)
     }
 }
 

@@ -35,6 +35,10 @@ pub const API_VERSION: &str = "2021-04-12";
 /// The API version of the user name for DPS.
 pub const DPS_API_VERSION: &str = "2019-03-31";
 
+/// The longest that each field of a user name may be, in bytes before it is encoded: a user name with all of
+/// them, each byte escaped, still fits the 65 535 bytes of a text of MQTT (3.1.1 section 1.5.3).
+pub const FIELD_MAX: usize = 4096;
+
 /// How a device or module introduces itself to a hub.
 ///
 /// # Examples
@@ -46,13 +50,13 @@ pub const DPS_API_VERSION: &str = "2019-03-31";
 ///
 /// let identity =
 ///     HubIdentity::device(HubHost::new("contoso.azure-devices.net")?, DeviceId::new("pump-7")?);
-/// let session = HubSession::new(&identity).product("contoso-pump/1.4");
+/// let session = HubSession::new(&identity).product("contoso-pump/1.4")?;
 /// assert_eq!(session.client_id(), "pump-7");
 /// assert_eq!(
 ///     session.user_name(),
 ///     "contoso.azure-devices.net/pump-7/?api-version=2021-04-12&DeviceClientType=contoso-pump%2F1.4"
 /// );
-/// # Ok::<(), hubward::NameError>(())
+/// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HubSession {
@@ -76,21 +80,30 @@ impl HubSession {
 
     /// Name and version of the product, which the hub shows to the operator (`DeviceClientType`). It is
     /// percent-encoded.
-    #[must_use]
-    pub fn product(self, product: &str) -> Self {
-        Self { product: Some(product.into()), ..self }
+    ///
+    /// # Errors
+    ///
+    /// [`UserNameError::TooLong`].
+    pub fn product(self, product: &str) -> Result<Self, UserNameError> {
+        Ok(Self { product: Some(bounded("DeviceClientType", product)?), ..self })
     }
 
     /// The DTDL model that the device is of, as in `dtmi:com:example:Thermostat;1`. It is percent-encoded.
-    #[must_use]
-    pub fn model_id(self, model: &str) -> Self {
-        Self { model: Some(model.into()), ..self }
+    ///
+    /// # Errors
+    ///
+    /// [`UserNameError::TooLong`].
+    pub fn model_id(self, model: &str) -> Result<Self, UserNameError> {
+        Ok(Self { model: Some(bounded("model-id", model)?), ..self })
     }
 
     /// Another API version than [`API_VERSION`].
-    #[must_use]
-    pub fn api_version(self, version: &str) -> Self {
-        Self { api_version: version.into(), ..self }
+    ///
+    /// # Errors
+    ///
+    /// [`UserNameError::TooLong`].
+    pub fn api_version(self, version: &str) -> Result<Self, UserNameError> {
+        Ok(Self { api_version: bounded("api-version", version)?, ..self })
     }
 
     /// The client ID: `deviceId` or `deviceId/moduleId`, as it is.
@@ -160,6 +173,27 @@ impl HubSession {
     }
 }
 
+/// Why something does not go into a user name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum UserNameError {
+    /// More than [`FIELD_MAX`] bytes.
+    #[error("{field} has {len} bytes; at most {FIELD_MAX} go into a user name")]
+    TooLong {
+        /// The field, as the user name calls it.
+        field: &'static str,
+        /// Bytes given.
+        len: usize,
+    },
+}
+
+fn bounded(field: &'static str, value: &str) -> Result<String, UserNameError> {
+    match value.len() {
+        0..=FIELD_MAX => Ok(value.into()),
+        len => Err(UserNameError::TooLong { field, len }),
+    }
+}
+
 /// A character of an ID that means something else in a topic.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
@@ -216,15 +250,21 @@ impl DpsSession {
     }
 
     /// Name and version of the product (`ClientVersion`). It is percent-encoded.
-    #[must_use]
-    pub fn product(self, product: &str) -> Self {
-        Self { product: Some(product.into()), ..self }
+    ///
+    /// # Errors
+    ///
+    /// [`UserNameError::TooLong`].
+    pub fn product(self, product: &str) -> Result<Self, UserNameError> {
+        Ok(Self { product: Some(bounded("ClientVersion", product)?), ..self })
     }
 
     /// Another API version than [`DPS_API_VERSION`].
-    #[must_use]
-    pub fn api_version(self, version: &str) -> Self {
-        Self { api_version: version.into(), ..self }
+    ///
+    /// # Errors
+    ///
+    /// [`UserNameError::TooLong`].
+    pub fn api_version(self, version: &str) -> Result<Self, UserNameError> {
+        Ok(Self { api_version: bounded("api-version", version)?, ..self })
     }
 
     /// The client ID: the registration ID.
@@ -271,29 +311,38 @@ pub struct DpsReply {
     pub status: u16,
     /// Which request it answers.
     pub request: String,
-    /// How long to wait before asking again.
+    /// How long to wait before asking again, at most [`DpsReply::RETRY_AFTER_MAX`].
     pub retry_after: Option<Duration>,
 }
 
 impl DpsReply {
+    /// The longest that a device is told to wait: whatever is in a topic, it asks again within the hour.
+    pub const RETRY_AFTER_MAX: Duration = Duration::from_secs(3600);
+
     /// Reads a topic, as in `$dps/registrations/res/202/?$rid=1&retry-after=3`; `None` for one of something
-    /// else.
+    /// else, and for one that says something twice.
     #[must_use]
     pub fn from_topic(topic: &str) -> Option<Self> {
         let (status, rest) = topic.strip_prefix("$dps/registrations/res/")?.split_once("/?")?;
-        let mut request = None;
-        let mut retry_after = None;
+        let (mut request, mut retry_after) = (None, None);
         for (key, value) in rest.split('&').filter_map(|field| field.split_once('=')) {
-            match key {
-                "$rid" => request = Some(value),
-                "retry-after" => retry_after = value.parse().ok().map(Duration::from_secs),
-                _ => {}
+            let slot = match key {
+                "$rid" => &mut request,
+                "retry-after" => &mut retry_after,
+                _ => continue,
+            };
+            if slot.replace(value).is_some() {
+                return None;
             }
         }
-        let is_status = status.len() == 3 && status.bytes().all(|byte| byte.is_ascii_digit());
-        let status = status.parse().ok().filter(|_| is_status)?;
+        let is_number = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
+        let status = status.parse().ok().filter(|_| status.len() == 3 && is_number(status))?;
         // As it was before it was put into the topic.
         let request = String::from_utf8(percent::Decoded::new(request?).collect()).ok()?;
+        let retry_after = retry_after.filter(|text| !text.is_empty() && is_number(text));
+        // What does not fit is too long as well.
+        let seconds = |text: &str| text.parse().map_or(Self::RETRY_AFTER_MAX, Duration::from_secs);
+        let retry_after = retry_after.map(|text| seconds(text).min(Self::RETRY_AFTER_MAX));
         Some(Self { status, request, retry_after })
     }
 }

@@ -10,7 +10,7 @@ use crate::callbacks::Chip;
 use crate::calls::{CONNECTION, NOW, RESOURCE, at, made, refuses_what_is_no_text, sign, signer_of};
 
 const NOTHING: hubward_token_cache_result =
-    hubward_token_cache_result { next: 7, action: 7, reason: 7, is_new: 7, reserved: 7 };
+    hubward_token_cache_result { next: 7, action: 7, reason: 7, is_new: 7, id: 7 };
 
 fn cache_of(signer: *const hubward_signer) -> *mut hubward_token_cache {
     // SAFETY: a signer, and a place for the result or null.
@@ -53,7 +53,7 @@ fn a_token_is_handed_out_once_as_new_and_renewed_in_time() {
     for is_new in [1, 0, 0] {
         let (status, result, _, token) = poll(cache, NOW, expected.len() + 1);
         assert_eq!((status, &token), (HUBWARD_OK, &expected));
-        assert_eq!((result.is_new, result.reason, result.reserved), (is_new, HUBWARD_OK, 0));
+        assert_eq!((result.is_new, result.reason, result.id), (is_new, HUBWARD_OK, 1));
         assert!(result.next > NOW && result.next <= NOW + 2880);
     }
 
@@ -62,15 +62,15 @@ fn a_token_is_handed_out_once_as_new_and_renewed_in_time() {
     let (_, before, _, token) = poll(cache, result.next - 1, 4096);
     assert_eq!((before.is_new, &token), (0, &expected));
     let (_, then, _, token) = poll(cache, result.next, 4096);
-    assert_eq!(then.is_new, 1);
+    assert_eq!((then.is_new, then.id), (1, 2));
     assert_ne!(token, expected);
 
     // Of a clock that was never set no token is judged.
     let (status, result, len, token) = poll(cache, 0, 4096);
     assert_eq!((status, len, &*token), (HUBWARD_OK, 0, ""));
     assert_eq!(
-        (result.action, result.reason),
-        (HUBWARD_CACHE_CLOCK_UNKNOWN, HUBWARD_CLOCK_UNKNOWN)
+        (result.action, result.reason, result.id),
+        (HUBWARD_CACHE_CLOCK_UNKNOWN, HUBWARD_CLOCK_UNKNOWN, 0)
     );
     // SAFETY: given back once; null is fine.
     unsafe {
@@ -83,30 +83,35 @@ fn a_token_is_handed_out_once_as_new_and_renewed_in_time() {
 fn what_the_hub_says_is_heard() {
     let signer = signer_of(CONNECTION).expect("a signer");
     let cache = cache_of(signer);
-    let refused = || {
+    let refused = |id| {
         let mut refusal = 7;
         // SAFETY: a cache, and a place for the result.
-        let status = unsafe { hubward_token_cache_refused(cache, NOW, &raw mut refusal) };
+        let status = unsafe { hubward_token_cache_refused(cache, id, NOW, &raw mut refusal) };
         assert_eq!(status, HUBWARD_OK);
         refusal
     };
-    poll(cache, NOW, 4096);
-    assert_eq!(refused(), HUBWARD_REFUSED_ONCE);
-    poll(cache, NOW, 4096);
-    assert_eq!(refused(), HUBWARD_REFUSED_AGAIN);
+    let (_, first, ..) = poll(cache, NOW, 4096);
+    assert_eq!(refused(first.id), HUBWARD_REFUSED_ONCE);
+    let (_, second, ..) = poll(cache, NOW, 4096);
+    // Late news of the first.
+    assert_eq!(refused(first.id), HUBWARD_REFUSED_REPLACED);
+    assert_eq!(poll(cache, NOW, 4096).1.id, second.id);
+    assert_eq!(refused(second.id), HUBWARD_REFUSED_AGAIN);
     let (_, result, len, _) = poll(cache, NOW, 4096);
     assert_eq!((result.action, result.reason, len), (HUBWARD_CACHE_WAIT, HUBWARD_TOKEN_REFUSED, 0));
-    let (_, result, ..) = poll(cache, result.next, 4096);
-    assert_eq!(result.action, HUBWARD_CACHE_USE);
+    let (_, third, ..) = poll(cache, result.next, 4096);
+    assert_eq!(third.action, HUBWARD_CACHE_USE);
     // SAFETY: a cache or null, given back once; a place or null.
     unsafe {
-        assert_eq!(hubward_token_cache_accepted(cache), HUBWARD_OK);
-        assert_eq!(refused(), HUBWARD_REFUSED_ONCE);
-        assert_eq!(hubward_token_cache_accepted(ptr::null()), HUBWARD_NULL_POINTER);
+        // That the second was taken does not count for the third.
+        assert_eq!(hubward_token_cache_accepted(cache, second.id), HUBWARD_OK);
+        assert_eq!(hubward_token_cache_accepted(cache, third.id), HUBWARD_OK);
+        assert_eq!(refused(third.id), HUBWARD_REFUSED_ONCE);
+        assert_eq!(hubward_token_cache_accepted(ptr::null(), 1), HUBWARD_NULL_POINTER);
         let mut refusal = 7;
         let call = hubward_token_cache_refused;
-        assert_eq!(call(ptr::null(), NOW, &raw mut refusal), HUBWARD_NULL_POINTER);
-        assert_eq!(call(cache, NOW, ptr::null_mut()), HUBWARD_NULL_POINTER);
+        assert_eq!(call(ptr::null(), 1, NOW, &raw mut refusal), HUBWARD_NULL_POINTER);
+        assert_eq!(call(cache, 1, NOW, ptr::null_mut()), HUBWARD_NULL_POINTER);
         hubward_token_cache_free(cache);
         hubward_signer_free(signer);
     }
@@ -127,10 +132,11 @@ fn a_key_that_fails_leaves_the_token_before() {
         chip.answer.store(5, Ordering::Relaxed);
         let (status, result, len, _) = poll(cache, NOW, 4096);
         assert_eq!((status, len, result.action), (HUBWARD_OK, 0, HUBWARD_CACHE_WAIT));
-        assert_eq!((result.reason, result.next), (HUBWARD_KEY_FAILED, NOW + 1));
+        assert_eq!(result.reason, HUBWARD_KEY_FAILED);
+        assert!((NOW + 1..=NOW + 2).contains(&result.next));
 
         chip.answer.store(0, Ordering::Relaxed);
-        let (_, result, _, token) = poll(cache, NOW + 1, 4096);
+        let (_, result, _, token) = poll(cache, result.next, 4096);
         assert_eq!(result.action, HUBWARD_CACHE_USE);
 
         chip.answer.store(5, Ordering::Relaxed);

@@ -112,7 +112,7 @@ fn a_key_that_fails_in_a_cache_is_a_warning() {
         let (mut signer, mut cache) = (ptr::null_mut(), ptr::null_mut());
         let (mut buffer, mut len) = ([0; 64], 0);
         let mut result =
-            hubward_token_cache_result { next: 0, action: 0, reason: 0, is_new: 0, reserved: 0 };
+            hubward_token_cache_result { next: 0, action: 0, reason: 0, is_new: 0, id: 0 };
         // SAFETY: what was made, given back once each; places for the results.
         unsafe {
             let (resource, resource_len) = (RESOURCE.as_ptr().cast(), RESOURCE.len());

@@ -773,6 +773,7 @@ fn short_lived(expiry: UnixTime, now: UnixTime) -> SasError {
 #[test]
 fn errors_of_sessions_say_what_is_wrong() {
     use hubward::session::HubIdentity;
+    use hubward::session::mqtt::{DpsSession, UserNameError as U};
     use hubward::session::storage::{FileUpload, StorageReason as R};
 
     let text = "HostName=h;SharedAccessKeyName=cAnArY;SharedAccessKey=AAAA";
@@ -781,6 +782,18 @@ fn errors_of_sessions_say_what_is_wrong() {
     assert_eq!(
         error.to_string(),
         "the connection string names no device (DeviceId): it is that of a service"
+    );
+
+    let scope = IdScope::new(CANARY).expect("a scope");
+    let session = DpsSession::new(&scope, &RegistrationId::new(CANARY).expect("an ID"));
+    let long = CANARY.repeat(1000);
+    check_messages(
+        "UserNameError",
+        &[(
+            session.product(&long).expect_err("it is too long"),
+            U::TooLong { field: "ClientVersion", len: long.len() },
+            "ClientVersion has 6000 bytes; at most 4096 go into a user name",
+        )],
     );
 
     let now = UnixTime::from_secs(1_800_000_000);

@@ -9,6 +9,7 @@ use crate::{HOST, NOW, config, device, host, id, module, token};
 #[test]
 fn a_token_is_put_with_its_own_resource() {
     assert_eq!((amqp::PORT, amqp::CBS_ADDRESS), (5671, "$cbs"));
+    assert_eq!((PutToken::TO, PutToken::REPLY_TO), ("$cbs", "cbs"));
     for (identity, name) in [
         (device("pump-7"), "contoso.azure-devices.net%2Fdevices%2Fpump-7"),
         (device("a%23"), "contoso.azure-devices.net%2Fdevices%2Fa%2523"),
@@ -69,7 +70,7 @@ fn sasl_plain_says_who_and_with_what() {
         assert_eq!(plain.user_name(), user);
         assert_eq!(plain.expose_password(), token.expose_token());
         let response = [b"\0", user.as_bytes(), b"\0", token.expose_token().as_bytes()].concat();
-        assert_eq!(*plain.expose_response(), response);
+        assert_eq!(plain.response().expose_text().as_bytes(), response);
     }
 }
 
@@ -90,7 +91,8 @@ proptest! {
     fn a_response_has_three_parts(id in id()) {
         let identity = device(&id);
         let token = token(&identity.resource());
-        let response = SaslPlain::device(&identity, &token).expose_response();
+        let response = SaslPlain::device(&identity, &token).response();
+        let response = response.expose_text().as_bytes();
         let parts: Vec<&[u8]> = response.split(|byte| *byte == 0).collect();
         let user = format!("{id}@sas.contoso");
         prop_assert_eq!(parts, [b"", user.as_bytes(), token.expose_token().as_bytes()]);

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use hubward::session::HubIdentity;
-use hubward::session::mqtt::{self, DpsReply, DpsSession, HubSession};
-use hubward::{DeviceId, IdScope, ModuleId, RegistrationId, ResourceUri};
+use hubward::session::mqtt::{self, DpsReply, DpsSession, HubSession, UserNameError};
+use hubward::{DeviceId, HubHost, IdScope, ModuleId, RegistrationId, ResourceUri};
 use proptest::prelude::*;
 
 use crate::{HOST, config, device, host, id, module, token};
@@ -21,7 +21,7 @@ fn the_limits_are_those_of_the_service() {
 }
 
 #[test]
-fn user_names_of_every_kind() {
+fn user_names_of_every_kind() -> Result<(), UserNameError> {
     let fan = || module("pump-7", "fan");
     for (session, user_name, client_id) in [
         (
@@ -30,37 +30,39 @@ fn user_names_of_every_kind() {
             "pump-7",
         ),
         (
-            HubSession::new(&fan()).product("a b").model_id("dtmi:a;1"),
+            HubSession::new(&fan()).product("a b")?.model_id("dtmi:a;1")?,
             "contoso.azure-devices.net/pump-7/fan/?api-version=2021-04-12&DeviceClientType=a%20b\
              &model-id=dtmi%3Aa%3B1",
             "pump-7/fan",
         ),
         (
-            HubSession::new(&fan()).model_id("dtmi:a;1"),
+            HubSession::new(&fan()).model_id("dtmi:a;1")?,
             "contoso.azure-devices.net/pump-7/fan/?api-version=2021-04-12&model-id=dtmi%3Aa%3B1",
             "pump-7/fan",
         ),
         // The hub is named, not the gateway.
         (
-            HubSession::new(&fan().through_gateway(host("edge"))).api_version("2020-09-30"),
+            HubSession::new(&fan().through_gateway(host("edge"))).api_version("2020-09-30")?,
             "contoso.azure-devices.net/pump-7/fan/?api-version=2020-09-30",
             "pump-7/fan",
         ),
         // The last one counts.
         (
-            HubSession::new(&device("pump-7")).product("a").product("b"),
+            HubSession::new(&device("pump-7")).product("a")?.product("b")?,
             "contoso.azure-devices.net/pump-7/?api-version=2021-04-12&DeviceClientType=b",
             "pump-7",
         ),
         // What could end the field, or begin another, does not.
         (
-            HubSession::new(&device("pump-7")).product("a&model-id=b#?/+%").api_version("1&x=y"),
+            HubSession::new(&device("pump-7"))
+                .product("a&model-id=b#?/+%")?
+                .api_version("1&x=y")?,
             "contoso.azure-devices.net/pump-7/?api-version=1%26x%3Dy\
              &DeviceClientType=a%26model-id%3Db%23%3F%2F%2B%25",
             "pump-7",
         ),
         (
-            HubSession::new(&device("pump-7")).product("pümp\n"),
+            HubSession::new(&device("pump-7")).product("pümp\n")?,
             "contoso.azure-devices.net/pump-7/?api-version=2021-04-12&DeviceClientType=p%C3%BCmp%0A",
             "pump-7",
         ),
@@ -68,6 +70,41 @@ fn user_names_of_every_kind() {
         assert_eq!(session.user_name(), user_name);
         assert_eq!(session.client_id(), client_id);
     }
+    Ok(())
+}
+
+#[test]
+fn a_user_name_fits_mqtt_whatever_is_in_it() {
+    // The longest names there are, and what takes three bytes for each.
+    let label = |len| "a".repeat(len);
+    let host = [label(63), label(63), label(63), label(61)].join(".");
+    let identity = HubIdentity::module(
+        HubHost::new(&host).expect("a host"),
+        DeviceId::new(&"#".repeat(128)).expect("an ID"),
+        ModuleId::new(&"#".repeat(128)).expect("an ID"),
+    );
+    let (full, more) = ("\n".repeat(mqtt::FIELD_MAX), "\n".repeat(mqtt::FIELD_MAX + 1));
+    let too_long = |field| Some(UserNameError::TooLong { field, len: mqtt::FIELD_MAX + 1 });
+
+    let session = HubSession::new(&identity);
+    assert_eq!(session.clone().product(&more).err(), too_long("DeviceClientType"));
+    assert_eq!(session.clone().model_id(&more).err(), too_long("model-id"));
+    assert_eq!(session.clone().api_version(&more).err(), too_long("api-version"));
+    let session = session
+        .product(&full)
+        .and_then(|session| session.model_id(&full))
+        .and_then(|session| session.api_version(&full))
+        .expect("they fit");
+    assert!(u16::try_from(session.user_name().len()).is_ok());
+    // It is bytes that count.
+    assert!(session.product(&"ü".repeat(mqtt::FIELD_MAX / 2 + 1)).is_err());
+
+    let scope = IdScope::new(&"0".repeat(128)).expect("a scope");
+    let session = DpsSession::new(&scope, &RegistrationId::new(&"a".repeat(128)).expect("an ID"));
+    assert_eq!(session.clone().product(&more).err(), too_long("ClientVersion"));
+    assert_eq!(session.clone().api_version(&more).err(), too_long("api-version"));
+    let session = session.product(&full).and_then(|session| session.api_version(&full));
+    assert!(u16::try_from(session.expect("they fit").user_name().len()).is_ok());
 }
 
 #[test]
@@ -138,14 +175,14 @@ proptest! {
             None => HubIdentity::device(host(HOST), id),
             Some(module) => HubIdentity::module(host(HOST), id, ModuleId::new(module)?),
         };
-        let mut session = HubSession::new(&identity).api_version(&version);
+        let mut session = HubSession::new(&identity).api_version(&version)?;
         let mut expected = vec![("api-version", version)];
         if let Some(product) = product {
-            session = session.product(&product);
+            session = session.product(&product)?;
             expected.push(("DeviceClientType", product));
         }
         if let Some(model) = model {
-            session = session.model_id(&model);
+            session = session.model_id(&model)?;
             expected.push(("model-id", model));
         }
         let user_name = session.user_name();
@@ -198,6 +235,9 @@ proptest! {
         if let Some(reply) = DpsReply::from_topic(&topic) {
             prop_assert!(topic.starts_with("$dps/registrations/res/") && topic.contains("$rid="));
             prop_assert!(reply.status < 1000);
+            prop_assert!(reply.retry_after <= Some(DpsReply::RETRY_AFTER_MAX));
+            let fields = topic.split_once("/?").expect("there are fields").1.split('&');
+            prop_assert_eq!(fields.filter(|field| field.starts_with("$rid=")).count(), 1);
         }
     }
 }
@@ -215,8 +255,9 @@ fn dps_is_told_who_asks() {
     assert_eq!(DpsSession::HOST, "global.azure-devices-provisioning.net");
     assert_eq!(DpsSession::REPLIES_FILTER, "$dps/registrations/res/#");
     assert_eq!(session.client_id(), "pump-7");
+    let told = session.product("a/b").and_then(|session| session.api_version("2021-06-01"));
     assert_eq!(
-        session.clone().product("a/b").api_version("2021-06-01").user_name(),
+        told.expect("it fits").user_name(),
         "0ne00000001/registrations/pump-7/api-version=2021-06-01&ClientVersion=a%2Fb"
     );
     // A reply is on a topic of the filter.
@@ -252,10 +293,23 @@ fn replies_of_dps() {
         ("$dps/registrations/res/200/?$rid=%ff", None),
         // What it cannot say is no reason to lose the rest.
         ("$dps/registrations/res/202/?$rid=1&retry-after=soon", reply(202, "1", None)),
+        ("$dps/registrations/res/202/?$rid=1&retry-after=", reply(202, "1", None)),
+        ("$dps/registrations/res/202/?$rid=1&retry-after=+3", reply(202, "1", None)),
+        ("$dps/registrations/res/202/?$rid=1&retry-after=-3", reply(202, "1", None)),
+        ("$dps/registrations/res/202/?$rid=1&retry-after=٣", reply(202, "1", None)),
+        // A device that waits for a year is lost.
+        ("$dps/registrations/res/202/?$rid=1&retry-after=3600", reply(202, "1", Some(3600))),
+        ("$dps/registrations/res/202/?$rid=1&retry-after=3601", reply(202, "1", Some(3600))),
         (
             "$dps/registrations/res/202/?$rid=1&retry-after=18446744073709551616",
-            reply(202, "1", None),
+            reply(202, "1", Some(3600)),
         ),
+        // Which of the two?
+        ("$dps/registrations/res/200/?$rid=1&$rid=2", None),
+        ("$dps/registrations/res/200/?$rid=1&$rid=1", None),
+        ("$dps/registrations/res/200/?$rid=1&$rid=", None),
+        ("$dps/registrations/res/202/?$rid=1&retry-after=3&retry-after=4", None),
+        ("$dps/registrations/res/202/?$rid=1&x=1&x=2", reply(202, "1", None)),
         ("$dps/registrations/PUT/iotdps-register/?$rid=1", None),
         ("$iothub/twin/res/200/?$rid=1", None),
         ("", None),

@@ -60,6 +60,7 @@ fn mqtt_username() {
             let client_id = vector.expected.optional_text("client_id");
             let uri = vector.expected.optional_text("uri");
 
+            let version = api_version(&theirs);
             let session = device.map(|device| {
                 let identity = match module {
                     None => HubIdentity::device(host.clone(), device),
@@ -67,11 +68,11 @@ fn mqtt_username() {
                         HubIdentity::module(host.clone(), device, ModuleId::new(&module).unwrap())
                     }
                 };
-                let session =
-                    HubSession::new(&identity).api_version(&api_version(&theirs)).product(&product);
+                let session = HubSession::new(&identity).api_version(&version).unwrap();
+                let session = session.product(&product).unwrap();
                 match &model {
                     None => session,
-                    Some(model) => session.model_id(model),
+                    Some(model) => session.model_id(model).unwrap(),
                 }
             });
             if let (Ok(session), Some(client_id)) = (&session, client_id) {
@@ -120,10 +121,11 @@ fn dps_mqtt_username() {
             let encoded = vector.inputs.optional_text("user_agent");
             let product = encoded.or(vector.inputs.optional_text("user_agent_verbatim"));
             let theirs = vector.expected.text("username");
-            let session = DpsSession::new(&scope, &registration).api_version(&api_version(&theirs));
+            let session = DpsSession::new(&scope, &registration);
+            let session = session.api_version(&api_version(&theirs)).unwrap();
             let session = match product {
                 None => session,
-                Some(product) => session.product(&product),
+                Some(product) => session.product(&product).unwrap(),
             };
             if let Some(client_id) = vector.expected.optional_text("client_id") {
                 assert_eq!(session.client_id(), client_id);

@@ -4,7 +4,10 @@ use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
 use hubward::keystore::{KeyError, Tag};
-use hubward::sas::{CachedToken, Refusal, SasError, TokenCache, TokenFn, TokenPolicy, TokenSource};
+use hubward::sas::{
+    CachedToken, Refusal, SasError, Step, TokenCache, TokenFn, TokenId, TokenPolicy, TokenSchedule,
+    TokenSource,
+};
 use hubward::{MacKey, OtherError, ResourceUri, SasSigner, SasToken, SymmetricKey, UnixTime};
 
 use super::{FLOOR, START, at, device, policy};
@@ -32,7 +35,7 @@ enum Said {
 
 fn said<S: TokenSource>(cache: &mut TokenCache<S>, now: u64) -> Said {
     match cache.poll(at(now)) {
-        CachedToken::Use { token, next, is_new, error } => {
+        CachedToken::Use { token, next, is_new, error, .. } => {
             let (expiry, next) = (token.expiry().as_secs(), next.as_secs());
             Said::Use { expiry, next, is_new, error: error.cloned() }
         }
@@ -44,9 +47,29 @@ fn said<S: TokenSource>(cache: &mut TokenCache<S>, now: u64) -> Said {
     }
 }
 
+/// The ID of the token that is at hand.
+fn id<S: TokenSource>(cache: &mut TokenCache<S>, now: u64) -> TokenId {
+    match cache.poll(at(now)) {
+        CachedToken::Use { id, .. } => id,
+        other => panic!("{other:?}"),
+    }
+}
+
+/// How long the cache is left alone after the first try in vain, after the second and so on.
+fn pauses() -> [u64; 3] {
+    let mut schedule = TokenSchedule::new(TokenPolicy::default(), &resource());
+    [(); 3].map(|()| {
+        schedule.failed(at(START));
+        let Step::Wait { until } = schedule.poll(at(START)) else {
+            panic!("there is no token");
+        };
+        until.as_secs() - START
+    })
+}
+
 #[test]
 fn a_token_is_kept_and_renewed() {
-    let mut cache = TokenCache::new(signer(), &resource(), TokenPolicy::default());
+    let mut cache = TokenCache::for_signer(signer(), TokenPolicy::default());
     let Said::Use { expiry, next, is_new: true, error: None } = said(&mut cache, START) else {
         panic!("no token");
     };
@@ -94,27 +117,26 @@ fn why_a_token_was_not_renewed_is_said_until_it_is() {
     let source = TokenFn(|expiry| if works.get() { signer().sign(expiry) } else { Err(silence()) });
     let mut cache = TokenCache::new(source, &resource(), TokenPolicy::default());
     let waits = |until| Said::Wait { until, error: Some(silence()) };
-    assert_eq!(said(&mut cache, START), waits(START + 1));
-    assert_eq!(said(&mut cache, START), waits(START + 1));
-    assert_eq!(said(&mut cache, START + 1), waits(START + 3));
+    let [first, second, _] = pauses();
+    let (once, twice) = (START + first, START + first + second);
+    assert_eq!(said(&mut cache, START), waits(once));
+    assert_eq!(said(&mut cache, START), waits(once));
+    assert_eq!(said(&mut cache, once), waits(twice));
     works.set(true);
     // Not before it is time.
-    assert_eq!(said(&mut cache, START + 2), waits(START + 3));
-    let Said::Use { next, is_new: true, error: None, .. } = said(&mut cache, START + 3) else {
+    assert_eq!(said(&mut cache, twice - 1), waits(twice));
+    let Said::Use { next, is_new: true, error: None, .. } = said(&mut cache, twice) else {
         panic!("no token");
     };
     works.set(false);
-    for (now, until) in [(next, next + 1), (next, next + 1), (next + 1, next + 3)] {
-        let kept = Said::Use {
-            expiry: START + 3 + 3600,
-            next: until,
-            is_new: false,
-            error: Some(silence()),
-        };
+    let (once, again) = (next + first, next + first + second);
+    for (now, until) in [(next, once), (next, once), (once, again)] {
+        let kept =
+            Said::Use { expiry: twice + 3600, next: until, is_new: false, error: Some(silence()) };
         assert_eq!(said(&mut cache, now), kept);
     }
     works.set(true);
-    assert!(matches!(said(&mut cache, next + 3), Said::Use { is_new: true, error: None, .. }));
+    assert!(matches!(said(&mut cache, again), Said::Use { is_new: true, error: None, .. }));
 }
 
 #[test]
@@ -179,19 +201,57 @@ fn a_refused_token_is_not_handed_out_again() {
         signer().sign(expiry)
     });
     let mut cache = TokenCache::new(source, &resource(), TokenPolicy::default());
-    said(&mut cache, START);
-    cache.accepted();
-    assert_eq!(cache.refused(at(START + 5)), Refusal::Once);
+    let [first, second, _] = pauses();
+    let token = id(&mut cache, START);
+    cache.accepted(token);
+    assert_eq!(cache.refused(token, at(START + 5)), Refusal::Once);
     assert!(matches!(said(&mut cache, START + 5), Said::Use { is_new: true, .. }));
-    assert_eq!(cache.refused(at(START + 6)), Refusal::Again);
-    assert_eq!(said(&mut cache, START + 6), Said::Wait { until: START + 7, error: None });
-    assert!(matches!(said(&mut cache, START + 7), Said::Use { is_new: true, .. }));
-    assert_eq!(cache.refused(at(START + 8)), Refusal::Again);
-    assert_eq!(said(&mut cache, START + 9), Said::Wait { until: START + 10, error: None });
-    assert!(matches!(said(&mut cache, START + 10), Said::Use { is_new: true, .. }));
-    cache.accepted();
-    assert_eq!(cache.refused(at(START + 11)), Refusal::Once);
-    assert_eq!(*given.borrow(), [0, 5, 7, 10].map(|second| START + second + 3600));
+    let token = id(&mut cache, START + 5);
+    assert_eq!(cache.refused(token, at(START + 6)), Refusal::Again);
+    let mut until = START + 6 + first;
+    assert_eq!(said(&mut cache, START + 6), Said::Wait { until, error: None });
+    let mut expected = vec![START, START + 5, until];
+    let token = id(&mut cache, until);
+    assert_eq!(cache.refused(token, at(until)), Refusal::Again);
+    let now = until;
+    until += second;
+    assert_eq!(said(&mut cache, now), Said::Wait { until, error: None });
+    let token = id(&mut cache, until);
+    expected.push(until);
+    cache.accepted(token);
+    assert_eq!(cache.refused(token, at(until)), Refusal::Once);
+    for asked in &mut expected {
+        *asked += 3600;
+    }
+    assert_eq!(*given.borrow(), expected);
+}
+
+/// A connection was opened with a token that has been renewed since; that the hub refuses it late is no
+/// reason to give up the one that came after it.
+#[test]
+fn a_late_refusal_leaves_the_new_token_alone() {
+    let mut cache = TokenCache::for_signer(signer(), TokenPolicy::default());
+    let (old, Said::Use { next, .. }) = (id(&mut cache, START), said(&mut cache, START)) else {
+        panic!("no token");
+    };
+    let new = id(&mut cache, next);
+    let before = said(&mut cache, next);
+    assert_eq!(cache.refused(old, at(next + 1)), Refusal::Replaced);
+    assert_eq!(said(&mut cache, next + 1), before);
+    assert_eq!(id(&mut cache, next + 1), new);
+    assert_eq!(cache.refused(new, at(next + 1)), Refusal::Once);
+    assert_ne!(id(&mut cache, next + 1), new);
+}
+
+/// The spread follows from what the tokens are for, whoever says so.
+#[test]
+fn a_signer_knows_what_its_tokens_are_for() {
+    assert_eq!(signer().resource_text(), resource().as_encoded());
+    let own = TokenCache::for_signer(signer(), policy(600, 50));
+    let told = TokenCache::new(signer(), &resource(), policy(600, 50));
+    assert_eq!(own.schedule(), told.schedule());
+    let other = TokenCache::new(signer(), &device("pump-8"), policy(600, 50));
+    assert_ne!(own.schedule(), other.schedule());
 }
 
 /// An old error is not the reason for a refusal.
@@ -205,9 +265,17 @@ fn a_refusal_has_no_reason_of_its_own() {
     };
     works.set(false);
     assert!(matches!(said(&mut cache, next), Said::Use { error: Some(_), .. }));
-    assert_eq!(cache.refused(at(next)), Refusal::Once);
+    let token = id(&mut cache, next);
+    assert_eq!(cache.refused(token, at(next)), Refusal::Once);
     // The signer's pause goes on.
-    assert_eq!(said(&mut cache, next), Said::Wait { until: next + 1, error: None });
+    let [first, second, _] = pauses();
+    assert_eq!(said(&mut cache, next), Said::Wait { until: next + first, error: None });
+    // And a reason that comes later is not lost where the refusal is told again.
+    let until = next + first + second;
+    let waits = Said::Wait { until, error: Some(silence()) };
+    assert_eq!(said(&mut cache, next + first), waits);
+    assert_eq!(cache.refused(token, at(next + first)), Refusal::Once);
+    assert_eq!(said(&mut cache, next + first), waits);
 }
 
 /// A source may be boxed, and may hold what it asks.

@@ -7,14 +7,14 @@
 use std::fmt::Write as _;
 use std::path::Path;
 
-use hubward::sas::{Step, TokenPolicy, TokenSchedule};
+use hubward::sas::{Step, TokenId, TokenPolicy, TokenSchedule};
 use hubward::{DeviceId, HubHost, ResourceUri};
 
 use super::{START, at, policy};
 
 /// A million where that takes a second.
 const DEVICES: u32 = if cfg!(debug_assertions) { 50_000 } else { 1_000_000 };
-/// For what is asked of many policies.
+/// For what is asked of many policies, or over many tries.
 const FEWER: u32 = DEVICES / 10;
 
 /// What is allowed: the peak of renewals in a minute, as a multiple of their mean.
@@ -83,7 +83,9 @@ fn run(
             Step::Use { next } => now = next.as_secs(),
             Step::Wait { until } => now = until.as_secs(),
             Step::Sign { .. } => match sign(now) {
-                Some(lifetime) => assert!(schedule.signed(at(now + lifetime), at(now))),
+                Some(lifetime) => {
+                    assert!(schedule.signed(at(now + lifetime), at(now)).is_some());
+                }
                 None => schedule.failed(at(now)),
             },
             other => panic!("{other:?}"),
@@ -119,7 +121,7 @@ fn devices_that_start_together_renew_apart() {
 /// Renewals due at the very end of the last period, which is the first second behind it.
 fn on_the_last_second(renewals: &Minutes) -> u32 {
     let due = |mut schedule: TokenSchedule| {
-        schedule.signed(at(START + 3600), at(START));
+        schedule.signed(at(START + 3600), at(START)).expect("it is good");
         schedule.poll(at(START)) == Step::Use { next: at(START + PERIOD) }
     };
     let count = fleet(DEVICES, TokenPolicy::default()).filter(|schedule| due(schedule.clone()));
@@ -233,25 +235,81 @@ fn after_tokens_that_lived_shorter() {
 #[test]
 fn after_a_hub_that_refused_them_all() {
     after("refused once", |schedule, event| {
-        schedule.accepted();
-        schedule.refused(at(event));
+        let token = signed_anew(schedule, event);
+        schedule.accepted(token);
+        schedule.refused(token, at(event));
         event
     });
     after("refused for ten minutes", |schedule, event| {
         let mut now = event;
+        let mut token = signed_anew(schedule, event);
         while now < event + 600 {
             match schedule.poll(at(now)) {
-                Step::Sign { expiry } => assert!(schedule.signed(expiry, at(now))),
+                Step::Sign { expiry } => {
+                    token = schedule.signed(expiry, at(now)).expect("it is good");
+                }
                 Step::Wait { until } => now = until.as_secs(),
                 Step::Use { .. } => {
-                    schedule.refused(at(now));
+                    schedule.refused(token, at(now));
                 }
                 other => panic!("{other:?}"),
             }
         }
-        schedule.accepted();
+        schedule.accepted(token);
         event + 660
     });
+}
+
+/// A token out of turn, which moves none of the renewals.
+fn signed_anew(schedule: &mut TokenSchedule, now: u64) -> TokenId {
+    schedule.signed(at(now + 3600), at(now)).expect("it is good")
+}
+
+/// The tries of a fleet for which a hub refuses all tokens from one second on, or nothing signs: those of each
+/// second, from the `from`th behind that on, for ten minutes.
+fn tries(from: u64, fails: impl Fn(&mut TokenSchedule, u64)) -> Vec<u32> {
+    let mut counts = vec![0; 600];
+    for mut schedule in fleet(FEWER, TokenPolicy::default()) {
+        let mut now = START;
+        fails(&mut schedule, now);
+        while now < START + from + 600 {
+            match schedule.poll(at(now)) {
+                Step::Wait { until } => now = until.as_secs(),
+                Step::Sign { .. } => {
+                    if let Some(second) = now.checked_sub(START + from)
+                        && let Some(count) = counts.get_mut(usize::try_from(second).unwrap())
+                    {
+                        *count += 1;
+                    }
+                    fails(&mut schedule, now);
+                }
+                other => panic!("{other:?}"),
+            }
+        }
+    }
+    counts
+}
+
+/// An outage that began for all devices in one second does not find them all at the door in one, once a
+/// minute.
+#[test]
+fn tries_in_vain_part() {
+    type Fails = fn(&mut TokenSchedule, u64);
+
+    let refused: Fails = |schedule, now| {
+        let token = signed_anew(schedule, now);
+        schedule.refused(token, at(now));
+    };
+    let unsigned: Fails = |schedule, now| schedule.failed(at(now));
+    for (what, fails) in [("nothing signs", unsigned), ("all is refused", refused)] {
+        for (minutes, allowed) in [(1, 2.5), (60, PEAK_MAX)] {
+            let counts = tries(60 * minutes, fails);
+            let mean = f64::from(counts.iter().sum::<u32>()) / counts.len() as f64;
+            let peak = f64::from(*counts.iter().max().unwrap());
+            println!("{what}, from {minutes} minutes on: peak {peak}, mean {mean:.1} a second");
+            assert!(mean > 0.0 && peak < allowed * mean, "{what}: {peak}, {mean}");
+        }
+    }
 }
 
 // The picture.

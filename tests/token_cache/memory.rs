@@ -86,7 +86,7 @@ fn signer() -> SasSigner {
 
 #[test]
 fn renewals_leave_nothing_behind() {
-    let mut cache = TokenCache::new(signer(), &device("pump-7"), TokenPolicy::default());
+    let mut cache = TokenCache::for_signer(signer(), TokenPolicy::default());
     // What is held beside the text of the token: signatures have more or fewer characters to escape.
     let mut renew = |now: UnixTime| match cache.poll(now) {
         CachedToken::Use { token, is_new: true, next, .. } => {
@@ -120,14 +120,12 @@ fn failures_and_refusals_leave_nothing_behind() {
     });
     let mut cache = TokenCache::new(source, &device("pump-7"), TokenPolicy::default());
     let mut now = START;
-    let mut step = |now: u64| {
-        match cache.poll(at(now)) {
-            CachedToken::Use { .. } | CachedToken::Wait { .. } => {}
-            other => panic!("{other:?}"),
+    let mut step = |now: u64| match cache.poll(at(now)) {
+        CachedToken::Use { id, .. } if now.is_multiple_of(7) => {
+            cache.refused(id, at(now));
         }
-        if now.is_multiple_of(7) {
-            cache.refused(at(now));
-        }
+        CachedToken::Use { .. } | CachedToken::Wait { .. } => {}
+        other => panic!("{other:?}"),
     };
     // As many of each kind before as after.
     let round = |now: &mut u64, step: &mut dyn FnMut(u64)| {
@@ -157,10 +155,10 @@ fn a_schedule_allocates_nothing() {
     for number in 0..1000 {
         let now = at(START + 100 * number);
         let _ = schedule.poll(now);
-        schedule.signed(at(START + 100 * number + 3600), now);
+        let token = schedule.signed(at(START + 100 * number + 3600), now).expect("it is good");
         schedule.failed(now);
-        schedule.refused(now);
-        schedule.accepted();
+        schedule.refused(token, now);
+        schedule.accepted(token);
     }
     assert_eq!(held(), before);
     assert_eq!(MADE.get(), made);
@@ -169,7 +167,7 @@ fn a_schedule_allocates_nothing() {
 /// Where a token is good, looking it up costs nothing.
 #[test]
 fn a_token_that_is_good_is_handed_out_without_allocating() {
-    let mut cache = TokenCache::new(signer(), &device("pump-7"), TokenPolicy::default());
+    let mut cache = TokenCache::for_signer(signer(), TokenPolicy::default());
     let CachedToken::Use { next, .. } = cache.poll(at(START)) else {
         panic!("no token");
     };

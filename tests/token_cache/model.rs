@@ -43,8 +43,9 @@ enum Event {
     Signed(i64),
     SignedUntil(u64),
     Failed,
-    Refused,
-    Accepted,
+    /// So many before the last.
+    Refused(usize),
+    Accepted(usize),
 }
 
 fn tick() -> impl Strategy<Value = Tick> {
@@ -66,9 +67,14 @@ fn event() -> impl Strategy<Value = Event> {
         2 => (-10_i64..8000).prop_map(Event::Signed),
         1 => any::<u64>().prop_map(Event::SignedUntil),
         3 => Just(Event::Failed),
-        3 => Just(Event::Refused),
-        1 => Just(Event::Accepted),
+        3 => back().prop_map(Event::Refused),
+        1 => back().prop_map(Event::Accepted),
     ]
+}
+
+/// Which token is told of: mostly the last.
+fn back() -> impl Strategy<Value = usize> {
+    prop_oneof![3 => Just(0_usize), 1 => 0_usize..4]
 }
 
 fn policies() -> impl Strategy<Value = (u64, u8)> {
@@ -107,29 +113,29 @@ proptest! {
             let moment = i128::from(now);
             match event {
                 Event::AsAsked => if let Step::Sign { expiry } = schedule.poll(at(now)) {
-                    let is_one = schedule.signed(expiry, at(now));
-                    prop_assert_eq!(is_one, model.signed(expiry.as_secs().into(), moment));
+                    let id = schedule.signed(expiry, at(now));
+                    prop_assert!(model.agrees(id, expiry.as_secs().into(), moment));
                 },
                 Event::Signed(life) => {
                     let expiry = now.saturating_add_signed(life);
-                    let is_one = schedule.signed(at(expiry), at(now));
-                    prop_assert_eq!(is_one, model.signed(expiry.into(), moment));
+                    let id = schedule.signed(at(expiry), at(now));
+                    prop_assert!(model.agrees(id, expiry.into(), moment));
                 }
                 Event::SignedUntil(expiry) => {
-                    let is_one = schedule.signed(at(expiry), at(now));
-                    prop_assert_eq!(is_one, model.signed(expiry.into(), moment));
+                    let id = schedule.signed(at(expiry), at(now));
+                    prop_assert!(model.agrees(id, expiry.into(), moment));
                 }
                 Event::Failed => {
                     schedule.failed(at(now));
                     model.failed(moment);
                 }
-                Event::Refused => {
-                    prop_assert_eq!(schedule.refused(at(now)), model.refused(moment));
-                }
-                Event::Accepted => {
-                    schedule.accepted();
-                    model.refused = 0;
-                }
+                Event::Refused(back) => if let Some(id) = model.id(back) {
+                    prop_assert_eq!(schedule.refused(id, at(now)), model.refused(id, moment));
+                },
+                Event::Accepted(back) => if let Some(id) = model.id(back) {
+                    schedule.accepted(id);
+                    model.accepted(id);
+                },
             }
             let due = model.due.try_into().unwrap_or(u64::MAX);
             for asked in [
@@ -171,8 +177,17 @@ fn gift() -> impl Strategy<Value = Gift> {
 #[derive(Clone, Copy, Debug)]
 enum Report {
     Nothing,
-    Refused,
-    Accepted,
+    /// So many before the last.
+    Refused(usize),
+    Accepted(usize),
+}
+
+fn report() -> impl Strategy<Value = Report> {
+    prop_oneof![
+        2 => Just(Report::Nothing),
+        1 => back().prop_map(Report::Refused),
+        1 => back().prop_map(Report::Accepted),
+    ]
 }
 
 /// What the source was asked for, and what it is to give.
@@ -191,11 +206,7 @@ proptest! {
     #[test]
     fn a_cache_hands_out_what_the_model_has(
         (lifetime, percent) in policies(),
-        story in prop::collection::vec((
-            tick(),
-            gift(),
-            select(&[Report::Nothing, Report::Nothing, Report::Refused, Report::Accepted][..]),
-        ), 1..60),
+        story in prop::collection::vec((tick(), gift(), report()), 1..60),
     ) {
         let resource = device("pump-7");
         let key = SymmetricKey::from_bytes(b"made up").expect("a key");
@@ -248,8 +259,13 @@ proptest! {
                 }
             };
             match cache.poll(at(now)) {
-                CachedToken::Use { token, next, is_new: said, error } => {
+                CachedToken::Use { token, id, next, is_new: said, error } => {
                     prop_assert!(model.is_usable(moment));
+                    if is_new {
+                        prop_assert!(!model.ids.contains(&id));
+                        model.ids.push(id);
+                    }
+                    prop_assert_eq!(model.id(0), Some(id));
                     let expiry = model.token.expect("it is usable").expiry;
                     prop_assert_eq!(i128::from(token.expiry().as_secs()), expiry);
                     // Not stale, and the text says the same.
@@ -279,13 +295,13 @@ proptest! {
             prop_assert_eq!(&world.borrow().asked, &Vec::from_iter(asked));
             match report {
                 Report::Nothing => {}
-                Report::Refused => {
-                    prop_assert_eq!(cache.refused(at(now)), model.refused(moment));
-                }
-                Report::Accepted => {
-                    cache.accepted();
-                    model.refused = 0;
-                }
+                Report::Refused(back) => if let Some(id) = model.id(back) {
+                    prop_assert_eq!(cache.refused(id, at(now)), model.refused(id, moment));
+                },
+                Report::Accepted(back) => if let Some(id) = model.id(back) {
+                    cache.accepted(id);
+                    model.accepted(id);
+                },
             }
         }
     }

@@ -2,7 +2,7 @@
 //! not overflow, with what it knows kept as it came. The fuzz target `cache_schedule` stands on it as well.
 
 use hubward::UnixTime;
-use hubward::sas::{Refusal, Step, TokenSchedule};
+use hubward::sas::{Refusal, Step, TokenId, TokenSchedule};
 use sha2::{Digest as _, Sha256};
 
 const FLOOR: u64 = UnixTime::BUILD_FLOOR.as_secs();
@@ -35,6 +35,8 @@ pub(super) struct Model {
     pub(super) refused: usize,
     /// From when until when there is no try.
     pause: Option<(i128, i128)>,
+    /// The tokens that were good, from the first on, as the schedule called them.
+    pub(super) ids: Vec<TokenId>,
 }
 
 impl Model {
@@ -56,6 +58,7 @@ impl Model {
             failures: Vec::new(),
             refused: 0,
             pause: None,
+            ids: Vec::new(),
         }
     }
 
@@ -104,6 +107,13 @@ impl Model {
             .expect("one second")
     }
 
+    /// What the schedule made of a token, and whether that is right: each has an ID of its own.
+    pub(super) fn agrees(&mut self, id: Option<TokenId>, expiry: i128, now: i128) -> bool {
+        let is_new = id.is_none_or(|id| !self.ids.contains(&id));
+        self.ids.extend(id);
+        self.signed(expiry, now) == id.is_some() && is_new
+    }
+
     pub(super) fn signed(&mut self, expiry: i128, now: i128) -> bool {
         let new = Token { signed: now, expiry, is_refused: false };
         let life = (expiry - now).min(self.lifetime);
@@ -129,8 +139,12 @@ impl Model {
     }
 
     fn pause(&mut self, now: i128, count: usize) {
-        let pauses = [1, 2, 4, 8, 16, 32, 60];
-        let pause = pauses[(count - 1).min(6)];
+        let longest = [2, 4, 8, 16, 32, 60][(count - 1).min(5)];
+        // The bits of the place from the last to the first.
+        let place = (0..32).fold(0, |turned, bit| turned * 2 + ((self.place >> bit) & 1));
+        let odd = 2 * i128::try_from(count.min(255)).unwrap() + 1;
+        let place = place * odd % (1 << 32);
+        let pause = longest / 2 + place * (longest / 2 + 1) / (1 << 32);
         self.pause = Some((now, (now + pause).min(END)));
     }
 
@@ -139,17 +153,34 @@ impl Model {
         self.pause(now, self.failures.len());
     }
 
-    pub(super) fn refused(&mut self, now: i128) -> Refusal {
+    /// The token of that ID was refused.
+    pub(super) fn refused(&mut self, id: TokenId, now: i128) -> Refusal {
+        if self.ids.last() != Some(&id) {
+            return Refusal::Replaced;
+        }
         let again = |refused| if refused > 1 { Refusal::Again } else { Refusal::Once };
         match &mut self.token {
             Some(token) if !token.is_refused => token.is_refused = true,
             _ => return again(self.refused),
         }
-        self.refused += 1;
+        // It counts no further.
+        self.refused = (self.refused + 1).min(255);
         if self.refused > 1 {
             self.pause(now, self.refused - 1);
         }
         again(self.refused)
+    }
+
+    /// The token that was good so many before the last one.
+    pub(super) fn id(&self, back: usize) -> Option<TokenId> {
+        self.ids.iter().rev().nth(back).copied()
+    }
+
+    /// The token of that ID was taken.
+    pub(super) fn accepted(&mut self, id: TokenId) {
+        if self.ids.last() == Some(&id) {
+            self.refused = 0;
+        }
     }
 }
 
@@ -177,7 +208,7 @@ pub(super) fn recovers(mut schedule: TokenSchedule, from: u64) {
     loop {
         match schedule.poll(at(now)) {
             Step::Sign { expiry } => {
-                assert!(schedule.signed(expiry, at(now)));
+                assert!(schedule.signed(expiry, at(now)).is_some());
                 break assert!(schedule.is_usable(at(now)));
             }
             Step::Wait { until } => now = until.as_secs(),

@@ -8,7 +8,7 @@ use hubward::sas::{Refusal, Step, TokenPolicy, TokenPolicyError, TokenSchedule};
 use sha2::{Digest as _, Sha256};
 
 use super::{
-    FLOOR, START, at, device, hourly, next, policy, sign, sign_until, use_until, wait_until,
+    FLOOR, START, at, device, hourly, next, policy, sign, sign_until, signed, use_until, wait_until,
 };
 
 const PERIOD: u64 = 2880;
@@ -58,12 +58,26 @@ fn a_schedule_is_as_small_as_it_says() {
     assert_eq!(size_of::<TokenSchedule>(), 48);
 }
 
-/// From the documentation, and nothing else.
-fn first_wait(name: &str, period: u64) -> u64 {
+fn place(name: &str) -> u32 {
     let resource = format!("contoso.azure-devices.net%2Fdevices%2F{name}");
     let hash = Sha256::digest([b"hubward token renewal\0", resource.as_bytes()].concat());
-    let place = u32::from_be_bytes([hash[0], hash[1], hash[2], hash[3]]);
-    ((u64::from(place) * period) >> 32) + 1
+    u32::from_be_bytes([hash[0], hash[1], hash[2], hash[3]])
+}
+
+/// From the documentation, and nothing else.
+fn first_wait(name: &str, period: u64) -> u64 {
+    ((u64::from(place(name)) * period) >> 32) + 1
+}
+
+/// The pauses of a device after the first try in vain, the second and so on, from the documentation.
+fn pauses(name: &str) -> impl Iterator<Item = u64> {
+    let place = place(name).reverse_bits();
+    (1_u32..).zip([2, 4, 8, 16, 32].into_iter().chain([60; 1000])).map(move |(count, longest)| {
+        // The count goes no further.
+        let place = place.wrapping_mul(2 * count.min(255) + 1);
+        let shortest = longest / 2;
+        shortest + (u64::from(place) * (shortest + 1) / (1 << 32))
+    })
 }
 
 #[test]
@@ -133,7 +147,7 @@ fn one_that_is_late_moves_none_of_those_that_follow() {
         let mut schedule = hourly("pump-7");
         let due = sign(&mut schedule, START);
         let due = sign(&mut schedule, due);
-        assert!(schedule.signed(at(due - early + LIFETIME), at(due - early)));
+        assert!(schedule.signed(at(due - early + LIFETIME), at(due - early)).is_some());
         assert_eq!(next(&schedule, due - early), due, "{early} s early");
     }
 }
@@ -163,9 +177,9 @@ fn reports_at_an_unknown_time_do_no_harm() {
     schedule.failed(at(3));
     assert_eq!(schedule.poll(at(START)), sign_until(START + LIFETIME));
     // It may be good; its renewal was due decades ago.
-    assert!(schedule.signed(at(START + 100), at(5)));
+    let token = schedule.signed(at(START + 100), at(5)).expect("for all that is known");
     assert_eq!(schedule.poll(at(START)), sign_until(START + LIFETIME));
-    assert_eq!(schedule.refused(at(7)), Refusal::Once);
+    assert_eq!(schedule.refused(token, at(7)), Refusal::Once);
     assert!(!schedule.is_usable(at(START)));
     sign(&mut schedule, START);
 }
@@ -196,8 +210,8 @@ fn a_clock_that_jumps_ahead_and_back_makes_a_new_token() {
         // The hub refused by it.
         let mut schedule = hourly("pump-7");
         for _ in 0..9 {
-            sign(&mut schedule, START);
-            schedule.refused(at(START + ahead));
+            let token = signed(&mut schedule, START);
+            schedule.refused(token, at(START + ahead));
             assert_eq!(schedule.poll(at(START)), sign_until(START + LIFETIME), "{ahead}");
         }
     }
@@ -226,7 +240,7 @@ fn a_signer_that_fails_is_asked_less_and_less_and_the_token_kept() {
     let due = sign(&mut schedule, START);
     let end = START + LIFETIME - LIFETIME / 20;
     let mut now = due;
-    for pause in [1, 2, 4, 8, 16, 32].into_iter().chain([60; 1000]) {
+    for pause in pauses("pump-7") {
         assert_eq!(schedule.poll(at(now)), sign_until(now + LIFETIME));
         schedule.failed(at(now));
         for asked in [now, now + pause - 1] {
@@ -242,7 +256,38 @@ fn a_signer_that_fails_is_asked_less_and_less_and_the_token_kept() {
     assert!((now + 1..=now + PERIOD).contains(&next));
     // And fails for the first time again.
     schedule.failed(at(next));
-    assert_eq!(schedule.poll(at(next)), use_until(next + 1));
+    assert_eq!(schedule.poll(at(next)), use_until(next + first_pause("pump-7")));
+}
+
+fn first_pause(name: &str) -> u64 {
+    pauses(name).next().expect("there is one")
+}
+
+/// Between half and whole of two seconds, four and so on up to a minute; every second of it is some device's.
+#[test]
+fn pauses_are_each_devices_own() {
+    let mut seen: [BTreeSet<u64>; 9] = Default::default();
+    for number in 0..2000 {
+        let name = format!("pump-{number}");
+        let mut schedule = hourly(&name);
+        let mut now = START;
+        for (seen, expected) in seen.iter_mut().zip(pauses(&name)) {
+            schedule.failed(at(now));
+            let Step::Wait { until } = schedule.poll(at(now)) else {
+                panic!("{:?}", schedule.poll(at(now)));
+            };
+            let pause = until.as_secs() - now;
+            assert_eq!(pause, expected, "{name}");
+            seen.insert(pause);
+            now += pause;
+        }
+    }
+    let longest = [2_u64, 4, 8, 16, 32, 60, 60, 60, 60];
+    for (seen, longest) in seen.iter().zip(longest) {
+        assert!(seen.iter().copied().eq(longest / 2..=longest), "{longest}: {seen:?}");
+    }
+    // Another version of this crate pauses as long.
+    assert!(pauses("pump-7").take(8).eq([2, 3, 5, 16, 28, 46, 39, 31]));
 }
 
 #[test]
@@ -256,25 +301,28 @@ fn a_failure_that_nobody_asked_for_keeps_the_renewal() {
 #[test]
 fn a_refused_token_is_replaced_once_and_then_reported() {
     let mut schedule = hourly("pump-7");
-    let due = sign(&mut schedule, START);
-    schedule.accepted();
+    let mut token = signed(&mut schedule, START);
+    let due = next(&schedule, START);
+    schedule.accepted(token);
     let mut now = START + 10;
-    assert_eq!(schedule.refused(at(now)), Refusal::Once);
+    assert_eq!(schedule.refused(token, at(now)), Refusal::Once);
     assert!(!schedule.is_usable(at(now)));
     // At once, and the renewals stay where they were.
     let is_own = |next: u64| next.abs_diff(due).is_multiple_of(PERIOD);
-    assert!(is_own(sign(&mut schedule, now)));
-    for pause in [1, 2, 4, 8, 16, 32, 60, 60, 60] {
-        assert_eq!(schedule.refused(at(now)), Refusal::Again);
+    token = signed(&mut schedule, now);
+    assert!(is_own(next(&schedule, now)));
+    for pause in pauses("pump-7").take(9) {
+        assert_eq!(schedule.refused(token, at(now)), Refusal::Again);
         assert!(!schedule.is_usable(at(now)));
         assert_eq!(schedule.poll(at(now)), wait_until(now + pause));
         assert_eq!(schedule.poll(at(now + pause - 1)), wait_until(now + pause));
         now += pause;
-        assert!(is_own(sign(&mut schedule, now)));
+        token = signed(&mut schedule, now);
+        assert!(is_own(next(&schedule, now)));
     }
     // It was taken: the next time is the first time.
-    schedule.accepted();
-    assert_eq!(schedule.refused(at(now)), Refusal::Once);
+    schedule.accepted(token);
+    assert_eq!(schedule.refused(token, at(now)), Refusal::Once);
     assert_eq!(schedule.poll(at(now)), sign_until(now + LIFETIME));
 }
 
@@ -282,45 +330,81 @@ fn a_refused_token_is_replaced_once_and_then_reported() {
 fn refusals_are_counted_by_the_token() {
     // Two connections with one token.
     let mut schedule = hourly("pump-7");
-    sign(&mut schedule, START);
-    assert_eq!(schedule.refused(at(START + 5)), Refusal::Once);
-    assert_eq!(schedule.refused(at(START + 5)), Refusal::Once);
+    let first = signed(&mut schedule, START);
+    assert_eq!(schedule.refused(first, at(START + 5)), Refusal::Once);
+    assert_eq!(schedule.refused(first, at(START + 5)), Refusal::Once);
     assert_eq!(schedule.poll(at(START + 5)), sign_until(START + 5 + LIFETIME));
-    sign(&mut schedule, START + 5);
-    assert_eq!(schedule.refused(at(START + 6)), Refusal::Again);
-    assert_eq!(schedule.refused(at(START + 6)), Refusal::Again);
-    assert_eq!(schedule.poll(at(START + 6)), wait_until(START + 7));
-
-    // Before there was any.
-    let mut schedule = hourly("pump-7");
-    for _ in 0..3 {
-        assert_eq!(schedule.refused(at(START)), Refusal::Once);
-    }
-    sign(&mut schedule, START);
-    assert_eq!(schedule.refused(at(START)), Refusal::Once);
+    let second = signed(&mut schedule, START + 5);
+    assert_eq!(schedule.refused(second, at(START + 6)), Refusal::Again);
+    assert_eq!(schedule.refused(second, at(START + 6)), Refusal::Again);
+    assert_eq!(schedule.poll(at(START + 6)), wait_until(START + 6 + first_pause("pump-7")));
 
     // Whoever never says that a token was taken: one that was replaced in its time was not refused.
     let mut schedule = hourly("pump-7");
-    sign(&mut schedule, START);
-    assert_eq!(schedule.refused(at(START)), Refusal::Once);
+    let first = signed(&mut schedule, START);
+    assert_eq!(schedule.refused(first, at(START)), Refusal::Once);
     let due = sign(&mut schedule, START);
-    sign(&mut schedule, due);
-    assert_eq!(schedule.refused(at(due)), Refusal::Once);
+    let third = signed(&mut schedule, due);
+    assert_eq!(schedule.refused(third, at(due)), Refusal::Once);
+}
+
+/// A connection that was opened with one token tells of it when there is another.
+#[test]
+fn news_of_an_older_token_changes_nothing() {
+    let mut schedule = hourly("pump-7");
+    let first = signed(&mut schedule, START);
+    let due = next(&schedule, START);
+    let second = signed(&mut schedule, due);
+    assert_ne!(first, second);
+    let before = schedule.clone();
+    assert_eq!(schedule.refused(first, at(due + 5)), Refusal::Replaced);
+    assert_eq!(schedule, before);
+    assert!(schedule.is_usable(at(due + 5)));
+
+    // In the same second, with the same expiry: it is another one all the same.
+    let mut schedule = hourly("pump-7");
+    let first = signed(&mut schedule, START);
+    assert_eq!(schedule.refused(first, at(START)), Refusal::Once);
+    let second = signed(&mut schedule, START);
+    assert_eq!(schedule.refused(first, at(START)), Refusal::Replaced);
+    assert!(schedule.is_usable(at(START)));
+    // That the first was taken, once, says nothing of the second.
+    schedule.accepted(first);
+    assert_eq!(schedule.refused(second, at(START)), Refusal::Again);
+    let before = schedule.clone();
+    schedule.accepted(first);
+    assert_eq!(schedule, before);
+    schedule.accepted(second);
+    assert_eq!(schedule.refused(second, at(START)), Refusal::Once);
+
+    // Nothing was handed out yet, but by another.
+    let mut schedule = hourly("pump-7");
+    let before = schedule.clone();
+    assert_eq!(schedule.refused(first, at(START)), Refusal::Replaced);
+    schedule.accepted(first);
+    assert_eq!(schedule, before);
+    // What was no good has no ID, and is not the one before.
+    let token = signed(&mut schedule, START);
+    assert_eq!(schedule.signed(at(START + 1), at(START + 1)), None);
+    assert_eq!(schedule.refused(token, at(START + 1)), Refusal::Once);
 }
 
 #[test]
 fn signing_that_fails_after_a_refusal_waits() {
     let mut schedule = hourly("pump-7");
-    sign(&mut schedule, START);
-    assert_eq!(schedule.refused(at(START)), Refusal::Once);
-    schedule.failed(at(START));
-    assert_eq!(schedule.poll(at(START)), wait_until(START + 1));
-    schedule.failed(at(START + 1));
-    assert_eq!(schedule.poll(at(START + 1)), wait_until(START + 3));
-    sign(&mut schedule, START + 3);
+    let mut pauses = pauses("pump-7");
+    let token = signed(&mut schedule, START);
+    assert_eq!(schedule.refused(token, at(START)), Refusal::Once);
+    let mut now = START;
+    for pause in pauses.by_ref().take(2) {
+        schedule.failed(at(now));
+        assert_eq!(schedule.poll(at(now)), wait_until(now + pause));
+        now += pause;
+    }
+    let token = signed(&mut schedule, now);
     // The signer's failures are no refusals.
-    assert_eq!(schedule.refused(at(START + 3)), Refusal::Again);
-    assert_eq!(schedule.poll(at(START + 3)), wait_until(START + 4));
+    assert_eq!(schedule.refused(token, at(now)), Refusal::Again);
+    assert_eq!(schedule.poll(at(now)), wait_until(now + first_pause("pump-7")));
 }
 
 /// Sources give what they like.
@@ -349,10 +433,11 @@ fn tokens_of_any_lifetime_are_judged_by_their_own_life() {
         (u64::MAX - START, u64::MAX - START - 180, 2880),
     ] {
         let mut schedule = hourly("pump-7");
-        let is_one = schedule.signed(at(START + lifetime), at(START));
+        let is_one = schedule.signed(at(START + lifetime), at(START)).is_some();
         assert_eq!(is_one, usable > 0, "{lifetime}");
         if !is_one {
-            assert_eq!(schedule.poll(at(START)), wait_until(START + 1), "{lifetime}");
+            let until = START + first_pause("pump-7");
+            assert_eq!(schedule.poll(at(START)), wait_until(until), "{lifetime}");
             continue;
         }
         assert!(schedule.is_usable(at(START + usable - 1)), "{lifetime}");
@@ -360,19 +445,19 @@ fn tokens_of_any_lifetime_are_judged_by_their_own_life() {
         // The same place in a shorter period.
         let first = next(&schedule, START);
         assert_eq!(first, START + first_wait("pump-7", period), "{lifetime}");
-        assert!(schedule.signed(at(first + lifetime.min(YEAR)), at(first)), "{lifetime}");
+        assert!(schedule.signed(at(first + lifetime.min(YEAR)), at(first)).is_some(), "{lifetime}");
         assert_eq!(next(&schedule, first), first + period, "{lifetime}");
         assert!(schedule.is_usable(at(first + period - 1)), "{lifetime}");
     }
     // Past: none is made of it, and the one before is kept.
     for expiry in [0, 1, FLOOR, START - 1, START, START + 3] {
         let mut schedule = hourly("pump-7");
-        assert!(!schedule.signed(at(expiry), at(START)), "{expiry}");
-        sign(&mut schedule, START + 1);
-        let due = sign(&mut hourly("pump-7"), START + 1);
-        assert!(!schedule.signed(at(expiry), at(due)), "{expiry}");
+        assert_eq!(schedule.signed(at(expiry), at(START)), None, "{expiry}");
+        let pause = first_pause("pump-7");
+        let due = sign(&mut schedule, START + pause);
+        assert_eq!(schedule.signed(at(expiry), at(due)), None, "{expiry}");
         assert!(schedule.is_usable(at(due)), "{expiry}");
-        assert_eq!(schedule.poll(at(due)), use_until(due + 1), "{expiry}");
+        assert_eq!(schedule.poll(at(due)), use_until(due + pause), "{expiry}");
     }
 }
 
@@ -382,7 +467,7 @@ fn lifetimes_that_differ_a_little_change_no_renewal() {
     let mut schedule = hourly("pump-7");
     let mut now = sign(&mut schedule, START);
     for lifetime in (3200..4000).step_by(7) {
-        assert!(schedule.signed(at(now + lifetime), at(now)));
+        assert!(schedule.signed(at(now + lifetime), at(now)).is_some());
         assert_eq!(next(&schedule, now), now + PERIOD, "{lifetime}");
         now += PERIOD;
     }
@@ -394,7 +479,7 @@ fn tokens_much_shorter_than_the_policy_are_taken() {
     let mut schedule = TokenSchedule::new(policy(30 * 86_400, 80), &device("pump-7"));
     let mut now = START;
     for _ in 0..100 {
-        assert!(schedule.signed(at(now + LIFETIME), at(now)));
+        assert!(schedule.signed(at(now + LIFETIME), at(now)).is_some());
         let next = next(&schedule, now);
         assert!(next <= now + PERIOD);
         now = next;
@@ -427,14 +512,14 @@ fn nothing_overflows_at_the_end_of_time() {
                     panic!("nothing to sign at {now}");
                 };
                 assert_eq!(expiry.as_secs(), now.saturating_add(lifetime));
-                let is_one = schedule.signed(expiry, at(now));
-                assert_eq!(is_one, back > 3, "{back}");
+                let token = schedule.signed(expiry, at(now));
+                assert_eq!(token.is_some(), back > 3, "{back}");
                 schedule.failed(at(now));
-                schedule.refused(at(now));
-                schedule.refused(UnixTime::MAX);
-                schedule.accepted();
-                schedule.signed(UnixTime::MAX, at(0));
-                schedule.signed(at(0), UnixTime::MAX);
+                let token = schedule.signed(UnixTime::MAX, at(0)).expect("it never expires");
+                schedule.refused(token, at(now));
+                schedule.refused(token, UnixTime::MAX);
+                schedule.accepted(token);
+                assert_eq!(schedule.signed(at(0), UnixTime::MAX), None);
                 for asked in [0, FLOOR, START, now, u64::MAX] {
                     let _ = schedule.poll(at(asked));
                     let _ = schedule.is_usable(at(asked));
