@@ -128,8 +128,8 @@ FREE(hubward_token_free)
 CALL(hubward_token_cache_new, IN(0), NUMBER(1), (uint32_t)NUMBER(2), PLACE(3))
 CALL(hubward_token_cache_from_callbacks, IN(0), TEXT_IN(1), NUMBER(3), (uint32_t)NUMBER(4), PLACE(5))
 CALL(hubward_token_cache_poll, IN(0), NUMBER(1), BUFFER(2), PLACE(5))
-CALL(hubward_token_cache_refused, IN(0), NUMBER(1), PLACE(2))
-CALL(hubward_token_cache_accepted, IN(0))
+CALL(hubward_token_cache_refused, IN(0), (uint32_t)NUMBER(1), NUMBER(2), PLACE(3))
+CALL(hubward_token_cache_accepted, IN(0), (uint32_t)NUMBER(1))
 FREE(hubward_token_cache_free)
 
 CALL(hubward_mqtt_username, TEXT_IN(0), TEXT_IN(2), BUFFER(4))
@@ -358,9 +358,9 @@ static const struct entry TABLE[] = {
       GIVEN(CALLBACKS(TOKEN_CALLBACKS), A_TEXT(RESOURCE), A_NUMBER(3600), A_NUMBER(80)),
       RELEASE(hubward_token_cache_free)),
     E(hubward_token_cache_poll, "", "hnTr", GIVEN(AN_OBJECT(CACHE), A_NUMBER(NOW)), .answer = HUBWARD_OK),
-    E(hubward_token_cache_refused, "", "hn4", GIVEN(AN_OBJECT(CACHE), A_NUMBER(NOW)),
+    E(hubward_token_cache_refused, "", "hnn4", GIVEN(AN_OBJECT(CACHE), A_NUMBER(1), A_NUMBER(NOW)),
       .number = HUBWARD_REFUSED_ONCE),
-    E(hubward_token_cache_accepted, "", "h", GIVEN(AN_OBJECT(CACHE)), .answer = HUBWARD_OK),
+    E(hubward_token_cache_accepted, "", "hn", GIVEN(AN_OBJECT(CACHE), A_NUMBER(1)), .answer = HUBWARD_OK),
     OBJECT_FREE(hubward_token_cache_free),
 
     E(hubward_mqtt_username, "", "toT", GIVEN(A_TEXT(MODULE_CONNECTION), A_TEXT("pump/1.4")), .text = USERNAME),
