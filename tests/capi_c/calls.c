@@ -128,8 +128,8 @@ FREE(hubward_token_free)
 CALL(hubward_token_cache_new, IN(0), NUMBER(1), (uint32_t)NUMBER(2), PLACE(3))
 CALL(hubward_token_cache_from_callbacks, IN(0), TEXT_IN(1), NUMBER(3), (uint32_t)NUMBER(4), PLACE(5))
 CALL(hubward_token_cache_poll, IN(0), NUMBER(1), BUFFER(2), PLACE(5))
-CALL(hubward_token_cache_refused, IN(0), NUMBER(1), PLACE(2))
-CALL(hubward_token_cache_accepted, IN(0))
+CALL(hubward_token_cache_refused, IN(0), (uint32_t)NUMBER(1), NUMBER(2), PLACE(3))
+CALL(hubward_token_cache_accepted, IN(0), (uint32_t)NUMBER(1))
 FREE(hubward_token_cache_free)
 
 CALL(hubward_mqtt_username, TEXT_IN(0), TEXT_IN(2), BUFFER(4))
@@ -358,9 +358,10 @@ static const struct entry TABLE[] = {
       GIVEN(CALLBACKS(TOKEN_CALLBACKS), A_TEXT(RESOURCE), A_NUMBER(3600), A_NUMBER(80)),
       RELEASE(hubward_token_cache_free)),
     E(hubward_token_cache_poll, "", "hnTr", GIVEN(AN_OBJECT(CACHE), A_NUMBER(NOW)), .answer = HUBWARD_OK),
-    E(hubward_token_cache_refused, "", "hn4", GIVEN(AN_OBJECT(CACHE), A_NUMBER(NOW)),
+    /* Of the token that it has from the polls before. */
+    E(hubward_token_cache_refused, "", "hnn4", GIVEN(AN_OBJECT(CACHE), A_NUMBER(1), A_NUMBER(NOW)),
       .number = HUBWARD_REFUSED_ONCE),
-    E(hubward_token_cache_accepted, "", "h", GIVEN(AN_OBJECT(CACHE)), .answer = HUBWARD_OK),
+    E(hubward_token_cache_accepted, "", "hn", GIVEN(AN_OBJECT(CACHE), A_NUMBER(1)), .answer = HUBWARD_OK),
     OBJECT_FREE(hubward_token_cache_free),
 
     E(hubward_mqtt_username, "", "toT", GIVEN(A_TEXT(MODULE_CONNECTION), A_TEXT("pump/1.4")), .text = USERNAME),
@@ -391,6 +392,8 @@ static const struct entry TABLE[] = {
       RELEASE(hubward_store_free)),
     E(hubward_store_generate, FILES_NEED, "htn",
       GIVEN(AN_OBJECT(STORE), A_TEXT("new"), A_NUMBER(HUBWARD_KEY_SYMMETRIC)), .before = without_new_key),
+    E(hubward_store_generate, PRIVATE_NEEDS, "htn",
+      GIVEN(AN_OBJECT(STORE), A_TEXT("new"), A_NUMBER(HUBWARD_KEY_ECDSA_P384)), .before = without_new_key),
     E(hubward_store_generate, FILES_NEED, "htn", GIVEN(AN_OBJECT(STORE), A_TEXT("new"), A_NUMBER(5)),
       .answer = HUBWARD_INVALID_ARGUMENT),
     E(hubward_store_import, FILES_NEED, "htt", GIVEN(AN_OBJECT(STORE), A_TEXT("new"), A_TEXT(KEY)),

@@ -187,7 +187,7 @@ static void *work(void *argument)
         int32_t refusal;
         check_signs(shared);
         CHECK_STATUS(HUBWARD_OK, hubward_token_cache_poll(own, NOW + round, INTO(token, &len), &result));
-        CHECK_STATUS(HUBWARD_OK, hubward_token_cache_refused(own, NOW + round, &refusal));
+        CHECK_STATUS(HUBWARD_OK, hubward_token_cache_refused(own, result.id, NOW + round, &refusal));
         CHECK_STATUS(HUBWARD_NULL_POINTER, hubward_signer_sign(NULL, EXPIRY, INTO(token, &len)));
     }
     hubward_token_cache_free(own);

@@ -61,7 +61,7 @@ unsafe extern "C-unwind" fn release(source: *mut c_void) {
 #[test]
 fn a_source_that_panics_leaves_the_cache_whole() {
     const UNTOUCHED: hubward_token_cache_result =
-        hubward_token_cache_result { next: 7, action: 7, reason: 7, is_new: 7, reserved: 7 };
+        hubward_token_cache_result { next: 7, action: 7, reason: 7, is_new: 7, id: 7 };
 
     let source = Source::default();
     let callbacks = hubward_token_callbacks {
@@ -96,7 +96,7 @@ fn a_source_that_panics_leaves_the_cache_whole() {
         assert_eq!(format!("{result:?}"), format!("{UNTOUCHED:?}"));
         // Nobody is in it any more.
         // SAFETY: a cache.
-        assert_eq!(unsafe { hubward_token_cache_accepted(cache) }, HUBWARD_OK);
+        assert_eq!(unsafe { hubward_token_cache_accepted(cache, 7) }, HUBWARD_OK);
     }
     // The third time it only fails, which is an answer.
     let out = buffer.as_mut_ptr().cast();

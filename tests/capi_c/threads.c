@@ -134,7 +134,7 @@ static void *poll(void *argument)
                      hubward_token_cache_poll(cache, NOW, mine, HUBWARD_SAS_TOKEN_MAX, &len, &result));
         CHECK(result.action == HUBWARD_CACHE_USE && result.reason == HUBWARD_OK && len == strlen(mine));
         atomic_fetch_add(&new_ones, result.is_new);
-        CHECK_STATUS(HUBWARD_OK, hubward_token_cache_accepted(cache));
+        CHECK_STATUS(HUBWARD_OK, hubward_token_cache_accepted(cache, result.id));
     }
     return NULL;
 }
@@ -152,8 +152,8 @@ static void *poll_and_refuse(void *argument)
             CHECK_STATUS(HUBWARD_OK, hubward_token_verify(mine, len, TEXT(KEY), TEXT(RESOURCE), NOW + 100 * round, 0));
         else
             CHECK(len == 0 && mine[0] == '\0');
-        CHECK_STATUS(HUBWARD_OK, hubward_token_cache_refused(cache, NOW + 100 * round, &refusal));
-        CHECK(refusal == HUBWARD_REFUSED_ONCE || refusal == HUBWARD_REFUSED_AGAIN);
+        CHECK_STATUS(HUBWARD_OK, hubward_token_cache_refused(cache, result.id, NOW + 100 * round, &refusal));
+        CHECK(refusal >= HUBWARD_REFUSED_ONCE && refusal <= HUBWARD_REFUSED_REPLACED);
     }
     return NULL;
 }

@@ -125,7 +125,7 @@ fn user_name(host: &str, device: &str, module: Option<&str>, product: &str) -> A
         None => HubIdentity::device(host, device),
         Some(module) => HubIdentity::module(host, device, module),
     };
-    Some(HubSession::new(&identity).product(product).user_name())
+    Some(HubSession::new(&identity).product(product).ok()?.user_name())
 }
 
 /// Adds what C can do with a vector of that kind.
