@@ -1545,7 +1545,7 @@ hubward_status hubward_mqtt_username(const char *connection_string,
  *
  * Ownership: the text is written to the caller's buffer. Threads: any.
  *
- * Errors: those of connection strings (200 to 299); `HUBWARD_BUFFER_TOO_SMALL`; `HUBWARD_USER_NAME_TOO_LONG`.
+ * Errors: those of connection strings (200 to 299); `HUBWARD_BUFFER_TOO_SMALL`.
  */
 hubward_status hubward_mqtt_client_id(const char *connection_string,
                                       size_t connection_string_len,
@@ -1558,7 +1558,7 @@ hubward_status hubward_mqtt_client_id(const char *connection_string,
  *
  * Ownership: the text is written to the caller's buffer. Threads: any.
  *
- * Errors: those of connection strings (200 to 299); `HUBWARD_BUFFER_TOO_SMALL`; `HUBWARD_USER_NAME_TOO_LONG`.
+ * Errors: those of connection strings (200 to 299); `HUBWARD_BUFFER_TOO_SMALL`.
  */
 hubward_status hubward_mqtt_host(const char *connection_string,
                                  size_t connection_string_len,
@@ -1571,7 +1571,7 @@ hubward_status hubward_mqtt_host(const char *connection_string,
  *
  * Ownership: the text is written to the caller's buffer. Threads: any.
  *
- * Errors: those of connection strings (200 to 299); `HUBWARD_BUFFER_TOO_SMALL`; `HUBWARD_USER_NAME_TOO_LONG`.
+ * Errors: those of connection strings (200 to 299); `HUBWARD_BUFFER_TOO_SMALL`.
  */
 hubward_status hubward_mqtt_telemetry_topic(const char *connection_string,
                                             size_t connection_string_len,
@@ -1585,7 +1585,7 @@ hubward_status hubward_mqtt_telemetry_topic(const char *connection_string,
  *
  * Ownership: the text is written to the caller's buffer. Threads: any.
  *
- * Errors: those of names (100 to 104); `HUBWARD_BUFFER_TOO_SMALL`.
+ * Errors: those of names (100 to 104); `HUBWARD_BUFFER_TOO_SMALL`; `HUBWARD_USER_NAME_TOO_LONG`.
  */
 hubward_status hubward_mqtt_username_for(const char *host,
                                          size_t host_len,

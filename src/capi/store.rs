@@ -210,6 +210,9 @@ pub unsafe extern "C" fn hubward_store_generate(
         let kind = kind_of(kind)?;
         compiled_in!(all(feature = "keystore-file", unix), (store, name, kind), {
             use crate::keystore::KeyStoreAdmin as _;
+            if kind != KeyKind::Symmetric && !cfg!(feature = "keystore-software") {
+                return Err(Failure::new(HUBWARD_NOT_COMPILED_IN));
+            }
             store.0.create(&to_name(name)?, kind)?;
             Ok(())
         })
@@ -264,13 +267,17 @@ pub unsafe extern "C" fn hubward_store_import_private_der(
         // SAFETY: the caller keeps what the header asks of pointers.
         let (store, name, der) =
             unsafe { (lend(store)?, TextIn::new(name, name_len)?, bytes(pkcs8, pkcs8_len)?) };
-        compiled_in!(all(feature = "keystore-file", unix), (store, name, der), {
-            use crate::keystore::{KeyStoreAdmin as _, NewKey};
-            use rustls_pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
-            let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(der));
-            store.0.import(&to_name(name)?, NewKey::Private(&key))?;
-            Ok(())
-        })
+        compiled_in!(
+            all(feature = "keystore-file", feature = "keystore-software", unix),
+            (store, name, der),
+            {
+                use crate::keystore::{KeyStoreAdmin as _, NewKey};
+                use rustls_pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
+                let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(der));
+                store.0.import(&to_name(name)?, NewKey::Private(&key))?;
+                Ok(())
+            }
+        )
     })
 }
 
@@ -292,13 +299,17 @@ pub unsafe extern "C" fn hubward_store_import_private_pem(
         // SAFETY: the caller keeps what the header asks of pointers.
         let (store, name, pem) =
             unsafe { (lend(store)?, TextIn::new(name, name_len)?, bytes(pem.cast(), pem_len)?) };
-        compiled_in!(all(feature = "keystore-file", feature = "x509", unix), (store, name, pem), {
-            use crate::keystore::{KeyStoreAdmin as _, NewKey};
-            let key = crate::x509::private_key_from_pem(pem)?;
-            let name = to_name(name)?;
-            store.0.import(&name, NewKey::Private(key.expose_der()))?;
-            Ok(())
-        })
+        compiled_in!(
+            all(feature = "keystore-file", feature = "keystore-software", feature = "x509", unix),
+            (store, name, pem),
+            {
+                use crate::keystore::{KeyStoreAdmin as _, NewKey};
+                let key = crate::x509::private_key_from_pem(pem)?;
+                let name = to_name(name)?;
+                store.0.import(&name, NewKey::Private(key.expose_der()))?;
+                Ok(())
+            }
+        )
     })
 }
 
@@ -407,12 +418,16 @@ pub unsafe extern "C" fn hubward_store_signing_key(
         // SAFETY: the caller keeps what the header asks of pointers.
         let (store, name, out) =
             unsafe { (lend(store)?, TextIn::new(name, name_len)?, Out::new(out)?) };
-        compiled_in!(all(feature = "keystore-file", unix), (store, name, out), {
-            use crate::keystore::KeyStore as _;
-            let key = store.0.signing_key(&to_name(name)?)?;
-            out.give(hubward_signing_key(key));
-            Ok(())
-        })
+        compiled_in!(
+            all(feature = "keystore-file", feature = "keystore-software", unix),
+            (store, name, out),
+            {
+                use crate::keystore::KeyStore as _;
+                let key = store.0.signing_key(&to_name(name)?)?;
+                out.give(hubward_signing_key(key));
+                Ok(())
+            }
+        )
     })
 }
 

@@ -20,13 +20,15 @@ static void a_cache_of_a_signer_renews(void)
     poison(&result, sizeof result);
     CHECK_STATUS(HUBWARD_OK, hubward_token_cache_poll(cache, NOW, NULL, 0, &len, &result));
     CHECK(result.action == HUBWARD_CACHE_USE && result.is_new == 1 && len == strlen(TOKEN));
+    uint32_t first = result.id;
+    CHECK(first != 0);
     poison(&result, sizeof result);
     CHECK_STATUS(HUBWARD_BUFFER_TOO_SMALL, hubward_token_cache_poll(cache, NOW, token, len, &len, &result));
     CHECK(len == strlen(TOKEN) && is_poison(&result, sizeof result));
 
     CHECK_STATUS(HUBWARD_OK, hubward_token_cache_poll(cache, NOW, INTO(token, &len), &result));
     CHECK(result.action == HUBWARD_CACHE_USE && result.is_new == 1 && result.reason == HUBWARD_OK);
-    CHECK(result.id == 1 && result.next > NOW && result.next < NOW + 3600);
+    CHECK(result.id == first && result.next > NOW && result.next < NOW + 3600);
     CHECK(strcmp(token + len - 14, "&se=1800003600") == 0);
     CHECK_STATUS(HUBWARD_OK, hubward_token_verify(token, len, TEXT(KEY), TEXT(RESOURCE), NOW, 0));
 
@@ -39,24 +41,28 @@ static void a_cache_of_a_signer_renews(void)
     CHECK(result.action == HUBWARD_CACHE_USE && result.is_new == 1 && result.next > next);
     CHECK(strcmp(token, again) != 0);
 
-    /* Refused, it is not handed out again. */
+    uint32_t second = result.id;
+    CHECK(second != 0 && second != first);
+
+    /* Refused, it is not handed out again. News of what was replaced, or never was, changes nothing. */
     int32_t refusal;
-    uint32_t id = result.id;
-    CHECK_STATUS(HUBWARD_OK, hubward_token_cache_accepted(cache, id));
-    CHECK_STATUS(HUBWARD_OK, hubward_token_cache_refused(cache, id, next, &refusal));
+    const uint32_t others[] = {first, second + 7, UINT32_MAX};
+    for (size_t at = 0; at < sizeof others / sizeof *others; at++) {
+        CHECK_STATUS(HUBWARD_OK, hubward_token_cache_refused(cache, others[at], next, &refusal));
+        CHECK(refusal == HUBWARD_REFUSED_REPLACED);
+        CHECK_STATUS(HUBWARD_OK, hubward_token_cache_accepted(cache, others[at]));
+    }
+    CHECK_STATUS(HUBWARD_OK, hubward_token_cache_accepted(cache, second));
+    CHECK_STATUS(HUBWARD_OK, hubward_token_cache_refused(cache, second, next, &refusal));
     CHECK(refusal == HUBWARD_REFUSED_ONCE);
     CHECK_STATUS(HUBWARD_OK, hubward_token_cache_poll(cache, next, INTO(token, &len), &result));
     CHECK(result.action == HUBWARD_CACHE_USE && result.is_new == 1);
-    CHECK(result.id != id);
-    /* Late news of the one before changes nothing. */
-    CHECK_STATUS(HUBWARD_OK, hubward_token_cache_accepted(cache, id));
-    CHECK_STATUS(HUBWARD_OK, hubward_token_cache_refused(cache, id, next, &refusal));
-    CHECK(refusal == HUBWARD_REFUSED_REPLACED);
     CHECK_STATUS(HUBWARD_OK, hubward_token_cache_refused(cache, result.id, next, &refusal));
     CHECK(refusal == HUBWARD_REFUSED_AGAIN);
     poison(token, sizeof token);
     CHECK_STATUS(HUBWARD_OK, hubward_token_cache_poll(cache, next, INTO(token, &len), &result));
     CHECK(result.action == HUBWARD_CACHE_WAIT && result.reason == HUBWARD_TOKEN_REFUSED && result.is_new == 0);
+    CHECK(result.id == 0);
     CHECK(result.next > next);
     CHECK_TEXT("", token, len);
     CHECK(is_poison(token + 1, sizeof token - 1));
@@ -80,8 +86,8 @@ static void times_at_both_ends(void)
     CHECK_STATUS(HUBWARD_OK, hubward_token_cache_poll(cache, UINT64_MAX, INTO(token, &len), &result));
     CHECK(result.action == HUBWARD_CACHE_WAIT && result.next == UINT64_MAX);
     CHECK_TEXT("", token, len);
-    CHECK_STATUS(HUBWARD_OK, hubward_token_cache_refused(cache, UINT32_MAX, UINT64_MAX, &refusal));
-    CHECK_STATUS(HUBWARD_OK, hubward_token_cache_refused(cache, 0, 0, &refusal));
+    CHECK_STATUS(HUBWARD_OK, hubward_token_cache_refused(cache, 0, UINT64_MAX, &refusal));
+    CHECK_STATUS(HUBWARD_OK, hubward_token_cache_refused(cache, UINT32_MAX, 0, &refusal));
     /* It goes on as before. */
     CHECK_STATUS(HUBWARD_OK, hubward_token_cache_accepted(cache, 0));
     CHECK_STATUS(HUBWARD_OK, hubward_token_cache_poll(cache, NOW, INTO(token, &len), &result));
@@ -152,8 +158,8 @@ static void call_back(struct source *source)
     poison(&result, sizeof result);
     poison(&refusal, sizeof refusal);
     CHECK_STATUS(HUBWARD_BUSY, hubward_token_cache_poll(source->cache, NOW, INTO(token, &len), &result));
-    CHECK_STATUS(HUBWARD_BUSY, hubward_token_cache_refused(source->cache, 0, NOW, &refusal));
-    CHECK_STATUS(HUBWARD_BUSY, hubward_token_cache_accepted(source->cache, 0));
+    CHECK_STATUS(HUBWARD_BUSY, hubward_token_cache_refused(source->cache, 1, NOW, &refusal));
+    CHECK_STATUS(HUBWARD_BUSY, hubward_token_cache_accepted(source->cache, 1));
     CHECK(is_poison(token, sizeof token) && is_poison(&len, sizeof len) && is_poison(&result, sizeof result));
     CHECK(is_poison(&refusal, sizeof refusal));
     /* Others are not in its way. */

@@ -358,6 +358,7 @@ static const struct entry TABLE[] = {
       GIVEN(CALLBACKS(TOKEN_CALLBACKS), A_TEXT(RESOURCE), A_NUMBER(3600), A_NUMBER(80)),
       RELEASE(hubward_token_cache_free)),
     E(hubward_token_cache_poll, "", "hnTr", GIVEN(AN_OBJECT(CACHE), A_NUMBER(NOW)), .answer = HUBWARD_OK),
+    /* Of the token that it has from the polls before. */
     E(hubward_token_cache_refused, "", "hnn4", GIVEN(AN_OBJECT(CACHE), A_NUMBER(1), A_NUMBER(NOW)),
       .number = HUBWARD_REFUSED_ONCE),
     E(hubward_token_cache_accepted, "", "hn", GIVEN(AN_OBJECT(CACHE), A_NUMBER(1)), .answer = HUBWARD_OK),
@@ -391,6 +392,8 @@ static const struct entry TABLE[] = {
       RELEASE(hubward_store_free)),
     E(hubward_store_generate, FILES_NEED, "htn",
       GIVEN(AN_OBJECT(STORE), A_TEXT("new"), A_NUMBER(HUBWARD_KEY_SYMMETRIC)), .before = without_new_key),
+    E(hubward_store_generate, PRIVATE_NEEDS, "htn",
+      GIVEN(AN_OBJECT(STORE), A_TEXT("new"), A_NUMBER(HUBWARD_KEY_ECDSA_P384)), .before = without_new_key),
     E(hubward_store_generate, FILES_NEED, "htn", GIVEN(AN_OBJECT(STORE), A_TEXT("new"), A_NUMBER(5)),
       .answer = HUBWARD_INVALID_ARGUMENT),
     E(hubward_store_import, FILES_NEED, "htt", GIVEN(AN_OBJECT(STORE), A_TEXT("new"), A_TEXT(KEY)),

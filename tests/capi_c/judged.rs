@@ -1,7 +1,9 @@
 //! What others say of what the suites made: OpenSSL of signatures, requests and lists, a JSON parser of judgements.
 
-#[cfg(any(feature = "keystore-file", feature = "x509"))]
-use std::{fs, path::Path};
+#[cfg(any(feature = "x509", all(feature = "keystore-file", feature = "keystore-software")))]
+use std::fs;
+#[cfg(any(feature = "x509", feature = "keystore-file"))]
+use std::path::Path;
 
 #[cfg(feature = "x509")]
 use serde_json::Value;

@@ -96,7 +96,7 @@ fn a_source_that_panics_leaves_the_cache_whole() {
         assert_eq!(format!("{result:?}"), format!("{UNTOUCHED:?}"));
         // Nobody is in it any more.
         // SAFETY: a cache.
-        assert_eq!(unsafe { hubward_token_cache_accepted(cache, 0) }, HUBWARD_OK);
+        assert_eq!(unsafe { hubward_token_cache_accepted(cache, 7) }, HUBWARD_OK);
     }
     // The third time it only fails, which is an answer.
     let out = buffer.as_mut_ptr().cast();

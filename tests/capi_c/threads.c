@@ -153,7 +153,6 @@ static void *poll_and_refuse(void *argument)
         else
             CHECK(len == 0 && mine[0] == '\0');
         CHECK_STATUS(HUBWARD_OK, hubward_token_cache_refused(cache, result.id, NOW + 100 * round, &refusal));
-        /* Another thread may have refused it, and signed the next. */
         CHECK(refusal >= HUBWARD_REFUSED_ONCE && refusal <= HUBWARD_REFUSED_REPLACED);
     }
     return NULL;

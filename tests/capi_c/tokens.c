@@ -229,6 +229,15 @@ static void what_may_be_absent_may_be(void)
     CHECK_TEXT(HOST "/device1/?api-version=2021-04-12", out, len);
     CHECK_STATUS(HUBWARD_OK, hubward_mqtt_client_id_for(TEXT("device1"), NULL, 0, INTO(out, &len)));
     CHECK_TEXT("device1", out, len);
+    /* Of the product, as much as goes into a user name. */
+    static char product[4097], long_name[16384];
+    memset(product, 'p', sizeof product);
+    CHECK_STATUS(HUBWARD_OK, hubward_mqtt_username(TEXT(CONNECTION), product, 4096, INTO(long_name, &len)));
+    CHECK(len > 4096 && strlen(long_name) == len);
+    CHECK_STATUS(HUBWARD_USER_NAME_TOO_LONG,
+                 hubward_mqtt_username(TEXT(CONNECTION), product, 4097, INTO(long_name, &len)));
+    CHECK_STATUS(HUBWARD_USER_NAME_TOO_LONG, hubward_mqtt_username_for(TEXT(HOST), TEXT("device1"), NULL, 0, product,
+                                                                       4097, INTO(long_name, &len)));
     /* A name that is there must be one. */
     CHECK_STATUS(HUBWARD_NAME_EMPTY, hubward_mqtt_client_id_for(TEXT("device1"), TEXT(""), INTO(out, &len)));
     CHECK_STATUS(HUBWARD_NAME_EMPTY, hubward_mqtt_client_id_for(TEXT(""), NULL, 0, INTO(out, &len)));
