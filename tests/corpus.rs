@@ -25,6 +25,7 @@ const OF_TLS: [&str; 2] = ["diagnose", "trust_anchors"];
 const HAS_FILE_STORE: bool = cfg!(all(feature = "keystore-file", unix));
 const HAS_SESSION: bool = cfg!(feature = "session");
 const HAS_PREFLIGHT: bool = HAS_X509 && HAS_SESSION;
+const HAS_CAPI: bool = cfg!(feature = "capi");
 
 /// Whether the target of that name is built.
 fn is_built(name: &str) -> bool {
@@ -32,6 +33,7 @@ fn is_built(name: &str) -> bool {
         "file_store" => HAS_FILE_STORE,
         "storage_uri" => HAS_SESSION,
         "preflight" => HAS_PREFLIGHT,
+        "capi" => HAS_CAPI,
         name if OF_TLS.contains(&name) => HAS_TLS,
         name if OF_X509.contains(&name) => HAS_X509,
         _ => true,

@@ -11,6 +11,8 @@ mod oracle;
 mod store_file;
 
 pub mod cache_schedule;
+#[cfg(feature = "capi")]
+pub mod capi;
 #[cfg(all(feature = "keystore-software", feature = "ring", feature = "x509"))]
 pub mod certificate;
 pub mod connection_string;
@@ -69,4 +71,6 @@ pub const BODIES: &[(&str, Body)] = &[
         feature = "x509"
     ))]
     ("preflight", preflight::check),
+    #[cfg(feature = "capi")]
+    ("capi", capi::check),
 ];

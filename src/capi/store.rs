@@ -20,7 +20,7 @@ pub const HUBWARD_KEY_ECDSA_P384: i32 = 3;
 /// A kind of key: RSA.
 pub const HUBWARD_KEY_RSA: i32 = 4;
 
-/// Signs as the key does best.
+/// Signs as the key does best: ECDSA with its curve's hash, RSA by PSS with SHA-256.
 pub const HUBWARD_SIGN_DEFAULT: i32 = 0;
 /// Signs by ECDSA with P-256 and SHA-256.
 pub const HUBWARD_SIGN_ECDSA_P256_SHA256: i32 = 1;
@@ -68,12 +68,13 @@ impl hubward_signing_key {
     }
 }
 
-/// Creates an empty store under a passphrase, and its folder if that is not there.
+/// Creates an empty store under a passphrase, and its folder if that is not there. Argon2id takes 19 MiB of memory
+/// meanwhile, here and when the store is opened.
 ///
 /// Ownership: `*out` is the caller's, to be freed with `hubward_store_free`. The passphrase is only read: whoever
 /// holds it wipes it. Threads: any. Needs the feature `keystore-file`.
 ///
-/// Errors: those of stores (600 to 611), such as `HUBWARD_STORE_ALREADY_EXISTS` and `HUBWARD_STORE_NOT_PRIVATE`. After
+/// Errors: those of keys and stores (500 to 611), such as `HUBWARD_STORE_ALREADY_EXISTS` and `HUBWARD_STORE_NOT_PRIVATE`. After
 /// `HUBWARD_STORE_NOT_SYNCED` the store is there, to be opened.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn hubward_store_create(
@@ -107,7 +108,7 @@ pub unsafe extern "C" fn hubward_store_create(
 /// Ownership: `*out` is the caller's, to be freed with `hubward_store_free`. The passphrase is only read: whoever
 /// holds it wipes it. Threads: any. Needs the feature `keystore-file`.
 ///
-/// Errors: those of stores (600 to 611), such as `HUBWARD_STORE_NOT_FOUND`, `HUBWARD_STORE_WRONG_KEY` and
+/// Errors: those of keys and stores (500 to 611), such as `HUBWARD_STORE_NOT_FOUND`, `HUBWARD_STORE_WRONG_KEY` and
 /// `HUBWARD_STORE_DAMAGED`, after which the file is as it was.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn hubward_store_open(
