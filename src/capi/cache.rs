@@ -382,7 +382,9 @@ impl TokenSource for CallbackSource {
                 &raw mut len,
             )
         };
-        let token = match (answer, buffer.get(..len)) {
+        // One that leaves no place for a NUL fits in no buffer of the size that takes every token.
+        let text = buffer.get(..len).filter(|text| text.len() < HUBWARD_SAS_TOKEN_MAX);
+        let token = match (answer, text) {
             (0, Some(text)) => core::str::from_utf8(text)
                 .map_err(OtherError::new)
                 .and_then(|text| SasToken::parse(text).map_err(OtherError::new))

@@ -129,7 +129,7 @@ static void policies_are_judged(void)
 
 /* --- Functions of the program's as a source of tokens. */
 
-enum answers { GOOD, EXPIRED, FAILS, TOO_LONG, AS_LONG_AS_MEMORY, NONE, EMPTY, NO_TOKEN, NOT_UTF8, CALLS_BACK };
+enum answers { GOOD, EXPIRED, FAILS, FULL, OVERFULL, TOO_LONG, AS_LONG_AS_MEMORY, NONE, EMPTY, NO_TOKEN, NOT_UTF8, CALLS_BACK };
 
 struct source {
     enum answers answers;
@@ -144,6 +144,15 @@ static void write_text(const char *text, size_t text_len, char *out, size_t *len
 {
     memcpy(out, text, text_len);
     *len = text_len;
+}
+
+/* A token of that many bytes, signed by nobody. */
+static void fill(char *out, size_t len)
+{
+    static const char begin[] = "SharedAccessSignature sr=", end[] = "&sig=" SIGNATURE "&se=1800003600";
+    memset(out, 'a', len);
+    memcpy(out, begin, sizeof begin - 1);
+    memcpy(out + len - (sizeof end - 1), end, sizeof end - 1);
 }
 
 /* What calls back must be told to come later, and nothing be written. */
@@ -183,10 +192,20 @@ static int32_t give_token(void *user_data, uint64_t expiry, char *out, size_t ca
     case EXPIRED:
         write_text(TEXT(TOKEN), out, len);
         return 0;
+    case FULL:
+        fill(out, cap - 1);
+        *len = cap - 1;
+        return 0;
+    case OVERFULL:
+        fill(out, cap);
+        *len = cap;
+        return 0;
     case TOO_LONG:
+        fill(out, cap);
         *len = cap + 1;
         return 0;
     case AS_LONG_AS_MEMORY:
+        fill(out, cap);
         *len = SIZE_MAX;
         return 0;
     case NONE:
@@ -239,6 +258,9 @@ static void what_is_no_token_is_not_handed_out(void)
         {CALLS_BACK, HUBWARD_CACHE_USE, HUBWARD_OK},
         {EXPIRED, HUBWARD_CACHE_WAIT, HUBWARD_TOKEN_SHORT_LIVED},
         {FAILS, HUBWARD_CACHE_WAIT, HUBWARD_KEY_FAILED},
+        {FULL, HUBWARD_CACHE_USE, HUBWARD_OK},
+        /* A buffer of HUBWARD_SAS_TOKEN_MAX takes every token, its NUL included: not this one. */
+        {OVERFULL, HUBWARD_CACHE_WAIT, HUBWARD_KEY_FAILED},
         {TOO_LONG, HUBWARD_CACHE_WAIT, HUBWARD_KEY_FAILED},
         {AS_LONG_AS_MEMORY, HUBWARD_CACHE_WAIT, HUBWARD_KEY_FAILED},
         {NONE, HUBWARD_CACHE_WAIT, HUBWARD_KEY_FAILED},
@@ -261,7 +283,10 @@ static void what_is_no_token_is_not_handed_out(void)
         CHECK(result.action == CASES[at].action);
         if (result.action == HUBWARD_CACHE_USE) {
             CHECK(result.is_new == 1);
-            CHECK_STATUS(HUBWARD_OK, hubward_token_verify(token, len, TEXT(KEY), TEXT(RESOURCE), NOW, 0));
+            if (CASES[at].answers == FULL)
+                CHECK(len == HUBWARD_SAS_TOKEN_MAX - 1 && strlen(token) == len);
+            else
+                CHECK_STATUS(HUBWARD_OK, hubward_token_verify(token, len, TEXT(KEY), TEXT(RESOURCE), NOW, 0));
         } else {
             CHECK_TEXT("", token, len);
             CHECK(result.is_new == 0 && result.next > NOW);
