@@ -133,8 +133,8 @@ static void a_driver_that_fails_makes_no_token(void)
     }
 }
 
-/* A driver that says it has signed and has not: what it leaves is not what was in memory before, and lets nobody in. */
-static void a_driver_that_writes_nothing_leaks_nothing(void)
+/* A driver that says it has signed and has not. */
+static void a_driver_that_writes_nothing_makes_no_token(void)
 {
     struct driver driver = {.behaviour = WRITES_NOTHING};
     hubward_mac_key *key = key_of(&driver);
@@ -239,7 +239,7 @@ void callbacks(const char *folder)
     (void)folder;
     a_driver_signs();
     a_driver_that_fails_makes_no_token();
-    a_driver_that_writes_nothing_leaks_nothing();
+    a_driver_that_writes_nothing_makes_no_token();
     a_driver_is_released_once_in_any_order();
     what_fails_takes_nothing_over();
     a_cache_tells_of_a_driver_that_fails();

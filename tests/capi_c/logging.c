@@ -115,10 +115,22 @@ static int32_t fail(void *user_data, uint64_t expiry, char *out, size_t cap, siz
     return 0;
 }
 
+static hubward_token_cache *of_the_log;
+
+static void poll_from_within(void)
+{
+    char out[HUBWARD_SAS_TOKEN_MAX];
+    size_t len;
+    hubward_token_cache_result result;
+    CHECK_STATUS(HUBWARD_OK, hubward_token_cache_poll(of_the_log, NOW, INTO(out, &len), &result));
+    CHECK_STATUS(HUBWARD_TOKEN_SHORT_LIVED, result.reason);
+}
+
 static void a_cache_that_cannot_renew_warns(void)
 {
     struct listener listener = {0};
-    hubward_token_callbacks source = {NULL, fail, NULL};
+    const hubward_token_callbacks late = {NULL, fail, NULL};
+    hubward_token_callbacks source = late;
     hubward_token_cache *cache;
     CHECK_STATUS(HUBWARD_OK, hubward_token_cache_from_callbacks(&source, TEXT(RESOURCE), 3600, 80, &cache));
     source.token = NULL;
@@ -127,9 +139,21 @@ static void a_cache_that_cannot_renew_warns(void)
     size_t len;
     hubward_token_cache_result result;
     CHECK_STATUS(HUBWARD_OK, hubward_token_cache_poll(cache, NOW, INTO(out, &len), &result));
-    CHECK(result.action == HUBWARD_CACHE_WAIT && listener.errors == 0);
+    CHECK(result.action == HUBWARD_CACHE_WAIT && listener.errors == 0 && listener.warnings == 1);
+    /* Once for each time that it was tried. */
+    CHECK_STATUS(HUBWARD_OK, hubward_token_cache_poll(cache, NOW, INTO(out, &len), &result));
+    CHECK(listener.errors == 0 && listener.warnings == 1);
     unset();
     hubward_token_cache_free(cache);
+
+    /* Whoever is told may poll the cache that it is about. */
+    CHECK_STATUS(HUBWARD_OK, hubward_token_cache_from_callbacks(&late, TEXT(RESOURCE), 3600, 80, &of_the_log));
+    listener.busy_with = poll_from_within;
+    set(&listener);
+    CHECK_STATUS(HUBWARD_OK, hubward_token_cache_poll(of_the_log, NOW, INTO(out, &len), &result));
+    CHECK(listener.errors == 0 && listener.warnings == 2);
+    unset();
+    hubward_token_cache_free(of_the_log);
 }
 
 /* Every text that carries a secret, spoilt at every place: whatever is said of it, the secret is not. */
