@@ -38,12 +38,9 @@ void poison(void *place, size_t size)
 
 int is_poison(const void *place, size_t size)
 {
-    const unsigned char *byte = place;
-    for (size_t at = 0; at < size; at++) {
-        if (byte[at] != POISON)
-            return 0;
-    }
-    return 1;
+    const unsigned char *bytes = place;
+    /* Each byte is the one before it: said so, it is quick under a tool too. */
+    return size == 0 || (bytes[0] == POISON && memcmp(bytes, bytes + 1, size - 1) == 0);
 }
 
 void *memory(size_t size)
