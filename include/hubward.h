@@ -14,12 +14,12 @@
  * Checks.   Every pointer is looked at before any is used. A call that does not succeed writes
  *           nothing, but for the length that is needed.
  * Text in.  A pointer and a length in bytes, UTF-8, no NUL needed. NULL is refused, also with a length
- *           of 0, unless the function says what it stands for.
+ *           of 0, unless the function says what it stands for. Paths and PEM are bytes, as they are.
  * Text out. (char *out, size_t cap, size_t *len). The text ends in NUL: cap includes it, *len does
  *           not. NULL and 0 for out and cap ask for the size: *len is set, and the answer is
  *           HUBWARD_OK. A buffer that is too small is left as it is: *len says what is needed, one
  *           less than cap must be, and the answer is HUBWARD_BUFFER_TOO_SMALL. Nothing is truncated.
- *           out must not overlap what is read.
+ *           out must not overlap what is read, and no callback may touch it meanwhile.
  * Objects.  Made by a function with an "out", which is written only on success; freed with the
  *           function _free of their name, once, by anybody, while nobody uses them. What one object
  *           needs of another it holds itself, so they can be freed in any order.
@@ -29,8 +29,10 @@
  * Secrets.  What the library holds of them is wiped when it is freed; what the caller passes in or
  *           gets is the caller's to wipe.
  * Time.     An argument, in seconds since 1970-01-01T00:00:00Z: no function reads a clock.
- * Panics.   None crosses. A program's own functions (callbacks) must not throw or longjmp out of
- *           the library.
+ * Panics.   None crosses; one writes a line to standard error. A program's own functions (callbacks)
+ *           must not throw or longjmp out of the library, nor end their thread.
+ * Limits.   No function is to be called from a signal handler, and no thread to be cancelled within
+ *           one. Where the system gives no memory, the process is aborted: no status says so.
  */
 
 #ifndef HUBWARD_H
@@ -138,7 +140,7 @@
 #define HUBWARD_KEY_RSA 4
 
 /**
- * Signs as the key does best.
+ * Signs as the key does best: ECDSA with its curve's hash, RSA by PSS with SHA-256.
  */
 #define HUBWARD_SIGN_DEFAULT 0
 
@@ -204,7 +206,7 @@
 
 /**
  * The oldest version of TLS, 1.2, as TLS itself numbers it: for `SSL_CTX_set_min_proto_version` of OpenSSL and
- * `mbedtls_ssl_conf_min_tls_version` of Mbed TLS.
+ * `mbedtls_ssl_conf_min_tls_version` of Mbed TLS, which it has from 3.2 on.
  */
 #define HUBWARD_TLS_MIN_VERSION 771
 
@@ -364,15 +366,15 @@ typedef struct {
     void *user_data;
     /**
      * Writes the 32 bytes of HMAC-SHA256 over `message` to `tag` and returns 0, or returns anything else if it
-     * cannot, which the call then answers with `HUBWARD_KEY_FAILED`. The message is public and valid during the call
-     * only. Never NULL.
+     * cannot, which the call then answers with `HUBWARD_KEY_FAILED`. 32 zero bytes are taken for none. The message is
+     * public and valid during the call only. Never NULL.
      */
     int32_t (*hmac_sha256)(void *user_data,
                            const uint8_t *message,
                            size_t message_len,
                            uint8_t *tag);
     /**
-     * Called once, when nothing needs the key any more; may be NULL.
+     * Called once, when nothing needs the key any more, by whichever thread frees last; may be NULL.
      */
     void (*release)(void *user_data);
 } hubward_mac_key_callbacks;
@@ -1199,7 +1201,7 @@ hubward_status hubward_connection_string_token(const hubward_connection_string *
                                                size_t *len);
 
 /**
- * Its key, to be used by `hubward_signer_from_mac_key` or to be kept in a store.
+ * Its key, to be used by `hubward_signer_from_mac_key`.
  *
  * Ownership: `*out` is the caller's, to be freed with `hubward_mac_key_free`; it does not need the connection string
  * any more. Threads: any, several at once.
@@ -1356,6 +1358,7 @@ hubward_status hubward_derive_device_key(const char *group_key_base64,
  * whole segments. `now` must come from a clock that knows the time, else expired tokens pass.
  *
  * The signature is judged first, and compared in constant time. `HUBWARD_OK` is the one answer that lets somebody in.
+ * Whoever has a key can sign for any resource: choose the key by who asks, and `resource` by what is asked for.
  *
  * Ownership: nothing is kept. Threads: any.
  *
@@ -1545,7 +1548,7 @@ hubward_status hubward_mqtt_username(const char *connection_string,
  *
  * Ownership: the text is written to the caller's buffer. Threads: any.
  *
- * Errors: those of connection strings (200 to 299); `HUBWARD_BUFFER_TOO_SMALL`; `HUBWARD_USER_NAME_TOO_LONG`.
+ * Errors: those of connection strings (200 to 299); `HUBWARD_BUFFER_TOO_SMALL`.
  */
 hubward_status hubward_mqtt_client_id(const char *connection_string,
                                       size_t connection_string_len,
@@ -1558,7 +1561,7 @@ hubward_status hubward_mqtt_client_id(const char *connection_string,
  *
  * Ownership: the text is written to the caller's buffer. Threads: any.
  *
- * Errors: those of connection strings (200 to 299); `HUBWARD_BUFFER_TOO_SMALL`; `HUBWARD_USER_NAME_TOO_LONG`.
+ * Errors: those of connection strings (200 to 299); `HUBWARD_BUFFER_TOO_SMALL`.
  */
 hubward_status hubward_mqtt_host(const char *connection_string,
                                  size_t connection_string_len,
@@ -1571,7 +1574,7 @@ hubward_status hubward_mqtt_host(const char *connection_string,
  *
  * Ownership: the text is written to the caller's buffer. Threads: any.
  *
- * Errors: those of connection strings (200 to 299); `HUBWARD_BUFFER_TOO_SMALL`; `HUBWARD_USER_NAME_TOO_LONG`.
+ * Errors: those of connection strings (200 to 299); `HUBWARD_BUFFER_TOO_SMALL`.
  */
 hubward_status hubward_mqtt_telemetry_topic(const char *connection_string,
                                             size_t connection_string_len,
@@ -1585,7 +1588,7 @@ hubward_status hubward_mqtt_telemetry_topic(const char *connection_string,
  *
  * Ownership: the text is written to the caller's buffer. Threads: any.
  *
- * Errors: those of names (100 to 104); `HUBWARD_BUFFER_TOO_SMALL`.
+ * Errors: those of names (100 to 104); `HUBWARD_BUFFER_TOO_SMALL`; `HUBWARD_USER_NAME_TOO_LONG`.
  */
 hubward_status hubward_mqtt_username_for(const char *host,
                                          size_t host_len,
@@ -1660,12 +1663,13 @@ hubward_status hubward_mac_key_from_callbacks(const hubward_mac_key_callbacks *c
 void hubward_mac_key_free(hubward_mac_key *key);
 
 /**
- * Creates an empty store under a passphrase, and its folder if that is not there.
+ * Creates an empty store under a passphrase, and its folder if that is not there. Argon2id takes 19 MiB of memory
+ * meanwhile, here and when the store is opened.
  *
  * Ownership: `*out` is the caller's, to be freed with `hubward_store_free`. The passphrase is only read: whoever
  * holds it wipes it. Threads: any. Needs the feature `keystore-file`.
  *
- * Errors: those of stores (600 to 611), such as `HUBWARD_STORE_ALREADY_EXISTS` and `HUBWARD_STORE_NOT_PRIVATE`. After
+ * Errors: those of keys and stores (500 to 611), such as `HUBWARD_STORE_ALREADY_EXISTS` and `HUBWARD_STORE_NOT_PRIVATE`. After
  * `HUBWARD_STORE_NOT_SYNCED` the store is there, to be opened.
  */
 hubward_status hubward_store_create(const char *path,
@@ -1680,7 +1684,7 @@ hubward_status hubward_store_create(const char *path,
  * Ownership: `*out` is the caller's, to be freed with `hubward_store_free`. The passphrase is only read: whoever
  * holds it wipes it. Threads: any. Needs the feature `keystore-file`.
  *
- * Errors: those of stores (600 to 611), such as `HUBWARD_STORE_NOT_FOUND`, `HUBWARD_STORE_WRONG_KEY` and
+ * Errors: those of keys and stores (500 to 611), such as `HUBWARD_STORE_NOT_FOUND`, `HUBWARD_STORE_WRONG_KEY` and
  * `HUBWARD_STORE_DAMAGED`, after which the file is as it was.
  */
 hubward_status hubward_store_open(const char *path,
@@ -1950,7 +1954,8 @@ hubward_status hubward_certificate_expect_trust_anchors(const hubward_certificat
 
 /**
  * The hub knows it by its thumbprint: 64 (SHA-256) or 40 (SHA-1) hexadecimal digits. To be called once for the
- * primary and once for the secondary; it then is judged by nothing but that, its validity and its key.
+ * primary and once for the secondary: the last two count. It then is judged by nothing but that, its validity and its
+ * key.
  *
  * Ownership: it is copied. Threads: any, several at once. Needs the feature `x509`.
  *
@@ -2013,7 +2018,7 @@ void hubward_certificate_free(hubward_certificate *certificate);
  * Ownership: the PEM is written to the caller's buffer; the key's handle stays the caller's. Threads: any, several at
  * once. Needs the feature `x509-issue`.
  *
- * Errors: `HUBWARD_BUFFER_TOO_SMALL`; `HUBWARD_ISSUE_UNSUPPORTED_KEY`; those of names (100 to 104) and keys (500 to
+ * Errors: `HUBWARD_BUFFER_TOO_SMALL`; `HUBWARD_ISSUE_UNSUPPORTED_KEY`; `HUBWARD_ISSUE_FAILED`; those of names (100 to 104) and keys (500 to
  * 599).
  */
 hubward_status hubward_certificate_request(const hubward_signing_key *key,
@@ -2070,7 +2075,8 @@ hubward_status hubward_tls_policy(int32_t part,
  * wrong, which file is open to others. One for the whole process; NULL for none, which it is at first.
  *
  * Once this returns, the function before is not running and is not called again, so that its `user_data` can be
- * freed. In a forked child of a process with several threads, set none.
+ * freed: it waits for that, so hold nothing that the function waits for. In a forked child of a process with several
+ * threads, set none.
  *
  * Ownership: `user_data` stays the caller's, for as long as the function is set. Threads: any.
  *

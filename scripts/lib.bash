@@ -32,6 +32,15 @@ need() {
     ((${#packages[@]} == 0)) || install_debian_packages "${packages[@]}"
 }
 
+# need_header HEADER=PACKAGE...: the same for what C programs include.
+need_header() {
+    local pair packages=()
+    for pair in "$@"; do
+        cc -E -x c -include "${pair%%=*}" /dev/null >/dev/null 2>&1 || packages+=("${pair#*=}")
+    done
+    ((${#packages[@]} == 0)) || install_debian_packages "${packages[@]}"
+}
+
 install_debian_packages() {
     local as_root=()
     command -v apt-get >/dev/null || die "missing, to be installed by hand: $*"

@@ -53,6 +53,8 @@ struct State {
     cache: TokenCache<Box<dyn TokenSource + Send>>,
     /// Whether the token was not yet handed out: who asks for its size has it still before them.
     is_new: bool,
+    /// What the log was told last, and is not told again.
+    told: Option<SasError>,
 }
 
 impl Handle for hubward_token_cache {}
@@ -195,7 +197,7 @@ pub unsafe extern "C" fn hubward_token_cache_poll(
         let (cache, out, result) =
             unsafe { (lend(cache)?, TextOut::new(out.cast(), cap, len)?, Out::new(result)?) };
         let mut inside = cache.enter()?;
-        let State { cache, is_new } = &mut *inside.state;
+        let State { cache, is_new, told } = &mut *inside.state;
         let reason = |error: Option<&SasError>, else_is| error.map_or(else_is, HasStatus::status);
         let mut answer = hubward_token_cache_result {
             next: 0,
@@ -204,7 +206,7 @@ pub unsafe extern "C" fn hubward_token_cache_poll(
             is_new: 0,
             id: 0,
         };
-        let text = match cache.poll(UnixTime::from_secs(now)) {
+        let (text, error) = match cache.poll(UnixTime::from_secs(now)) {
             CachedToken::Use { token, id, next, is_new: is_signed, error } => {
                 *is_new |= is_signed;
                 answer.next = next.as_secs();
@@ -212,23 +214,32 @@ pub unsafe extern "C" fn hubward_token_cache_poll(
                 answer.reason = reason(error, HUBWARD_OK);
                 answer.is_new = i32::from(*is_new);
                 answer.id = id.to_bits();
-                token.expose_token()
+                (token.expose_token(), error)
             }
             CachedToken::Wait { until, error } => {
                 answer.next = until.as_secs();
                 answer.action = HUBWARD_CACHE_WAIT;
                 answer.reason = reason(error, HUBWARD_TOKEN_REFUSED);
-                ""
+                ("", error)
             }
-            CachedToken::ClockUnknown { now: _ } => "",
+            CachedToken::ClockUnknown { now: _ } => ("", None),
         };
         let is_handed_out = !out.is_query() && answer.action == HUBWARD_CACHE_USE;
-        out.write(text.as_bytes())?;
-        result.set(answer);
-        if is_handed_out {
-            *is_new = false;
+        let news = error.filter(|error| told.as_ref() != Some(error)).cloned();
+        if error.is_none() || news.is_some() {
+            told.clone_from(&news);
         }
-        Ok(())
+        let written = out.write(text.as_bytes());
+        if written.is_ok() {
+            result.set(answer);
+            *is_new &= !is_handed_out;
+        }
+        // The program's log may do what it wants with the cache.
+        drop(inside);
+        if let Some(error) = news {
+            log::warning(&error);
+        }
+        written
     })
 }
 
@@ -251,6 +262,8 @@ pub unsafe extern "C" fn hubward_token_cache_refused(
         let (cache, refusal) = unsafe { (lend(cache)?, Out::new(refusal)?) };
         let (id, now) = (TokenId::from_bits(id), UnixTime::from_secs(now));
         refusal.set(match cache.enter()?.state.cache.refused(id, now) {
+            // There was none.
+            _ if id == TokenId::from_bits(0) => HUBWARD_REFUSED_REPLACED,
             Refusal::Once => HUBWARD_REFUSED_ONCE,
             Refusal::Again => HUBWARD_REFUSED_AGAIN,
             Refusal::Replaced => HUBWARD_REFUSED_REPLACED,
@@ -300,7 +313,10 @@ impl hubward_token_cache {
         policy: TokenPolicy,
     ) -> Self {
         let cache = TokenCache::new(source, resource, policy);
-        Self { state: Mutex::new(State { cache, is_new: false }), inside: AtomicUsize::new(0) }
+        Self {
+            state: Mutex::new(State { cache, is_new: false, told: None }),
+            inside: AtomicUsize::new(0),
+        }
     }
 
     /// Waits for whoever is in it; but not for itself, as a function that the cache calls would.
@@ -342,7 +358,7 @@ struct SignerSource(Arc<hubward_signer>);
 
 impl TokenSource for SignerSource {
     fn token(&mut self, expiry: UnixTime) -> Result<SasToken<'static>, SasError> {
-        told(self.0.sign(expiry))
+        self.0.sign(expiry)
     }
 }
 
@@ -366,7 +382,9 @@ impl TokenSource for CallbackSource {
                 &raw mut len,
             )
         };
-        let token = match (answer, buffer.get(..len)) {
+        // One that leaves no place for a NUL fits in no buffer of the size that takes every token.
+        let text = buffer.get(..len).filter(|text| text.len() < HUBWARD_SAS_TOKEN_MAX);
+        let token = match (answer, text) {
             (0, Some(text)) => core::str::from_utf8(text)
                 .map_err(OtherError::new)
                 .and_then(|text| SasToken::parse(text).map_err(OtherError::new))
@@ -374,7 +392,7 @@ impl TokenSource for CallbackSource {
             (0, None) => Err(OtherError::new(TokenParseError::NotAToken)),
             (code, _) => Err(OtherError::new(CallbackFailed { code })),
         };
-        told(token.map_err(|cause| SasError::Key(KeyError::Other(cause))))
+        token.map_err(|cause| SasError::Key(KeyError::Other(cause)))
     }
 }
 
@@ -382,12 +400,4 @@ impl fmt::Debug for CallbackSource {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("CallbackSource").finish_non_exhaustive()
     }
-}
-
-/// A failure here is none of the call: it is told, and tried again later.
-fn told(token: Result<SasToken<'static>, SasError>) -> Result<SasToken<'static>, SasError> {
-    if let Err(error) = &token {
-        log::warning(error);
-    }
-    token
 }

@@ -146,7 +146,8 @@ pub unsafe extern "C" fn hubward_certificate_expect_trust_anchors(
 }
 
 /// The hub knows it by its thumbprint: 64 (SHA-256) or 40 (SHA-1) hexadecimal digits. To be called once for the
-/// primary and once for the secondary; it then is judged by nothing but that, its validity and its key.
+/// primary and once for the secondary: the last two count. It then is judged by nothing but that, its validity and its
+/// key.
 ///
 /// Ownership: it is copied. Threads: any, several at once. Needs the feature `x509`.
 ///
@@ -254,7 +255,7 @@ pub unsafe extern "C" fn hubward_certificate_free(certificate: *mut hubward_cert
 /// Ownership: the PEM is written to the caller's buffer; the key's handle stays the caller's. Threads: any, several at
 /// once. Needs the feature `x509-issue`.
 ///
-/// Errors: `HUBWARD_BUFFER_TOO_SMALL`; `HUBWARD_ISSUE_UNSUPPORTED_KEY`; those of names (100 to 104) and keys (500 to
+/// Errors: `HUBWARD_BUFFER_TOO_SMALL`; `HUBWARD_ISSUE_UNSUPPORTED_KEY`; `HUBWARD_ISSUE_FAILED`; those of names (100 to 104) and keys (500 to
 /// 599).
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn hubward_certificate_request(
@@ -411,7 +412,11 @@ mod imp {
 
         pub(super) fn expect_thumbprint(&self, thumbprint: &str) -> Result<(), Failure> {
             let thumbprint = thumbprint.parse()?;
-            self.expected().thumbprints.push(thumbprint);
+            let mut expectation = self.expected();
+            if expectation.thumbprints.len() == 2 {
+                expectation.thumbprints.remove(0);
+            }
+            expectation.thumbprints.push(thumbprint);
             Ok(())
         }
 

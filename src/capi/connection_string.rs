@@ -190,7 +190,7 @@ pub unsafe extern "C" fn hubward_connection_string_token(
     })
 }
 
-/// Its key, to be used by `hubward_signer_from_mac_key` or to be kept in a store.
+/// Its key, to be used by `hubward_signer_from_mac_key`.
 ///
 /// Ownership: `*out` is the caller's, to be freed with `hubward_mac_key_free`; it does not need the connection string
 /// any more. Threads: any, several at once.

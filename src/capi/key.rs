@@ -7,6 +7,7 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use thiserror::Error;
+use zeroize::Zeroizing;
 
 use super::boundary::{Out, TextIn, call, compiled_in, quietly};
 use super::failure::Failure;
@@ -47,8 +48,8 @@ pub struct hubward_mac_key_callbacks {
     /// Handed to each of the functions as it is; may be NULL.
     pub user_data: *mut c_void,
     /// Writes the 32 bytes of HMAC-SHA256 over `message` to `tag` and returns 0, or returns anything else if it
-    /// cannot, which the call then answers with `HUBWARD_KEY_FAILED`. The message is public and valid during the call
-    /// only. Never NULL.
+    /// cannot, which the call then answers with `HUBWARD_KEY_FAILED`. 32 zero bytes are taken for none. The message is
+    /// public and valid during the call only. Never NULL.
     pub hmac_sha256: Option<
         unsafe extern "C-unwind" fn(
             user_data: *mut c_void,
@@ -57,7 +58,7 @@ pub struct hubward_mac_key_callbacks {
             tag: *mut u8,
         ) -> i32,
     >,
-    /// Called once, when nothing needs the key any more; may be NULL.
+    /// Called once, when nothing needs the key any more, by whichever thread frees last; may be NULL.
     pub release: Option<unsafe extern "C-unwind" fn(user_data: *mut c_void)>,
 }
 
@@ -194,7 +195,8 @@ impl MacKey for CallbackKey {
                 &joined
             }
         };
-        let mut tag = [0; Tag::LEN];
+        // Wiped: a store can be encrypted with what comes of it.
+        let mut tag = Zeroizing::new([0; Tag::LEN]);
         // SAFETY: the program gave the function and what belongs to it; the message is lent, and `tag` has room for
         // what is written to it.
         let answer = unsafe {
@@ -205,8 +207,13 @@ impl MacKey for CallbackKey {
                 tag.as_mut_ptr(),
             )
         };
+        let tag = Tag::from_bytes(*tag);
         match answer {
-            0 => Ok(Tag::from_bytes(tag)),
+            // No HMAC is that: it wrote none, and anybody could open a store under it.
+            0 if tag.matches(&[0; Tag::LEN]) => Err(KeyError::Other(OtherError::from_static(
+                "the program's function answers 0 and wrote no tag",
+            ))),
+            0 => Ok(tag),
             code => Err(KeyError::Other(OtherError::new(CallbackFailed { code }))),
         }
     }

@@ -39,7 +39,8 @@ pub type hubward_log_fn = Option<
 /// wrong, which file is open to others. One for the whole process; NULL for none, which it is at first.
 ///
 /// Once this returns, the function before is not running and is not called again, so that its `user_data` can be
-/// freed. In a forked child of a process with several threads, set none.
+/// freed: it waits for that, so hold nothing that the function waits for. In a forked child of a process with several
+/// threads, set none.
 ///
 /// Ownership: `user_data` stays the caller's, for as long as the function is set. Threads: any.
 ///

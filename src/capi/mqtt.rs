@@ -51,7 +51,7 @@ pub unsafe extern "C" fn hubward_mqtt_username(
 ///
 /// Ownership: the text is written to the caller's buffer. Threads: any.
 ///
-/// Errors: those of connection strings (200 to 299); `HUBWARD_BUFFER_TOO_SMALL`; `HUBWARD_USER_NAME_TOO_LONG`.
+/// Errors: those of connection strings (200 to 299); `HUBWARD_BUFFER_TOO_SMALL`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn hubward_mqtt_client_id(
     connection_string: *const c_char,
@@ -77,7 +77,7 @@ pub unsafe extern "C" fn hubward_mqtt_client_id(
 ///
 /// Ownership: the text is written to the caller's buffer. Threads: any.
 ///
-/// Errors: those of connection strings (200 to 299); `HUBWARD_BUFFER_TOO_SMALL`; `HUBWARD_USER_NAME_TOO_LONG`.
+/// Errors: those of connection strings (200 to 299); `HUBWARD_BUFFER_TOO_SMALL`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn hubward_mqtt_host(
     connection_string: *const c_char,
@@ -103,7 +103,7 @@ pub unsafe extern "C" fn hubward_mqtt_host(
 ///
 /// Ownership: the text is written to the caller's buffer. Threads: any.
 ///
-/// Errors: those of connection strings (200 to 299); `HUBWARD_BUFFER_TOO_SMALL`; `HUBWARD_USER_NAME_TOO_LONG`.
+/// Errors: those of connection strings (200 to 299); `HUBWARD_BUFFER_TOO_SMALL`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn hubward_mqtt_telemetry_topic(
     connection_string: *const c_char,
@@ -130,7 +130,7 @@ pub unsafe extern "C" fn hubward_mqtt_telemetry_topic(
 ///
 /// Ownership: the text is written to the caller's buffer. Threads: any.
 ///
-/// Errors: those of names (100 to 104); `HUBWARD_BUFFER_TOO_SMALL`.
+/// Errors: those of names (100 to 104); `HUBWARD_BUFFER_TOO_SMALL`; `HUBWARD_USER_NAME_TOO_LONG`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn hubward_mqtt_username_for(
     host: *const c_char,

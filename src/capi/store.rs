@@ -20,7 +20,7 @@ pub const HUBWARD_KEY_ECDSA_P384: i32 = 3;
 /// A kind of key: RSA.
 pub const HUBWARD_KEY_RSA: i32 = 4;
 
-/// Signs as the key does best.
+/// Signs as the key does best: ECDSA with its curve's hash, RSA by PSS with SHA-256.
 pub const HUBWARD_SIGN_DEFAULT: i32 = 0;
 /// Signs by ECDSA with P-256 and SHA-256.
 pub const HUBWARD_SIGN_ECDSA_P256_SHA256: i32 = 1;
@@ -68,12 +68,13 @@ impl hubward_signing_key {
     }
 }
 
-/// Creates an empty store under a passphrase, and its folder if that is not there.
+/// Creates an empty store under a passphrase, and its folder if that is not there. Argon2id takes 19 MiB of memory
+/// meanwhile, here and when the store is opened.
 ///
 /// Ownership: `*out` is the caller's, to be freed with `hubward_store_free`. The passphrase is only read: whoever
 /// holds it wipes it. Threads: any. Needs the feature `keystore-file`.
 ///
-/// Errors: those of stores (600 to 611), such as `HUBWARD_STORE_ALREADY_EXISTS` and `HUBWARD_STORE_NOT_PRIVATE`. After
+/// Errors: those of keys and stores (500 to 611), such as `HUBWARD_STORE_ALREADY_EXISTS` and `HUBWARD_STORE_NOT_PRIVATE`. After
 /// `HUBWARD_STORE_NOT_SYNCED` the store is there, to be opened.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn hubward_store_create(
@@ -107,7 +108,7 @@ pub unsafe extern "C" fn hubward_store_create(
 /// Ownership: `*out` is the caller's, to be freed with `hubward_store_free`. The passphrase is only read: whoever
 /// holds it wipes it. Threads: any. Needs the feature `keystore-file`.
 ///
-/// Errors: those of stores (600 to 611), such as `HUBWARD_STORE_NOT_FOUND`, `HUBWARD_STORE_WRONG_KEY` and
+/// Errors: those of keys and stores (500 to 611), such as `HUBWARD_STORE_NOT_FOUND`, `HUBWARD_STORE_WRONG_KEY` and
 /// `HUBWARD_STORE_DAMAGED`, after which the file is as it was.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn hubward_store_open(
@@ -210,6 +211,9 @@ pub unsafe extern "C" fn hubward_store_generate(
         let kind = kind_of(kind)?;
         compiled_in!(all(feature = "keystore-file", unix), (store, name, kind), {
             use crate::keystore::KeyStoreAdmin as _;
+            if kind != KeyKind::Symmetric && !cfg!(feature = "keystore-software") {
+                return Err(Failure::new(HUBWARD_NOT_COMPILED_IN));
+            }
             store.0.create(&to_name(name)?, kind)?;
             Ok(())
         })
@@ -264,13 +268,17 @@ pub unsafe extern "C" fn hubward_store_import_private_der(
         // SAFETY: the caller keeps what the header asks of pointers.
         let (store, name, der) =
             unsafe { (lend(store)?, TextIn::new(name, name_len)?, bytes(pkcs8, pkcs8_len)?) };
-        compiled_in!(all(feature = "keystore-file", unix), (store, name, der), {
-            use crate::keystore::{KeyStoreAdmin as _, NewKey};
-            use rustls_pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
-            let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(der));
-            store.0.import(&to_name(name)?, NewKey::Private(&key))?;
-            Ok(())
-        })
+        compiled_in!(
+            all(feature = "keystore-file", feature = "keystore-software", unix),
+            (store, name, der),
+            {
+                use crate::keystore::{KeyStoreAdmin as _, NewKey};
+                use rustls_pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
+                let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(der));
+                store.0.import(&to_name(name)?, NewKey::Private(&key))?;
+                Ok(())
+            }
+        )
     })
 }
 
@@ -292,13 +300,17 @@ pub unsafe extern "C" fn hubward_store_import_private_pem(
         // SAFETY: the caller keeps what the header asks of pointers.
         let (store, name, pem) =
             unsafe { (lend(store)?, TextIn::new(name, name_len)?, bytes(pem.cast(), pem_len)?) };
-        compiled_in!(all(feature = "keystore-file", feature = "x509", unix), (store, name, pem), {
-            use crate::keystore::{KeyStoreAdmin as _, NewKey};
-            let key = crate::x509::private_key_from_pem(pem)?;
-            let name = to_name(name)?;
-            store.0.import(&name, NewKey::Private(key.expose_der()))?;
-            Ok(())
-        })
+        compiled_in!(
+            all(feature = "keystore-file", feature = "keystore-software", feature = "x509", unix),
+            (store, name, pem),
+            {
+                use crate::keystore::{KeyStoreAdmin as _, NewKey};
+                let key = crate::x509::private_key_from_pem(pem)?;
+                let name = to_name(name)?;
+                store.0.import(&name, NewKey::Private(key.expose_der()))?;
+                Ok(())
+            }
+        )
     })
 }
 
@@ -407,12 +419,16 @@ pub unsafe extern "C" fn hubward_store_signing_key(
         // SAFETY: the caller keeps what the header asks of pointers.
         let (store, name, out) =
             unsafe { (lend(store)?, TextIn::new(name, name_len)?, Out::new(out)?) };
-        compiled_in!(all(feature = "keystore-file", unix), (store, name, out), {
-            use crate::keystore::KeyStore as _;
-            let key = store.0.signing_key(&to_name(name)?)?;
-            out.give(hubward_signing_key(key));
-            Ok(())
-        })
+        compiled_in!(
+            all(feature = "keystore-file", feature = "keystore-software", unix),
+            (store, name, out),
+            {
+                use crate::keystore::KeyStore as _;
+                let key = store.0.signing_key(&to_name(name)?)?;
+                out.give(hubward_signing_key(key));
+                Ok(())
+            }
+        )
     })
 }
 

@@ -13,7 +13,7 @@ pub const HUBWARD_CLOUD_US_GOVERNMENT: i32 = 2;
 pub const HUBWARD_CLOUD_CHINA: i32 = 3;
 
 /// The oldest version of TLS, 1.2, as TLS itself numbers it: for `SSL_CTX_set_min_proto_version` of OpenSSL and
-/// `mbedtls_ssl_conf_min_tls_version` of Mbed TLS.
+/// `mbedtls_ssl_conf_min_tls_version` of Mbed TLS, which it has from 3.2 on.
 pub const HUBWARD_TLS_MIN_VERSION: i32 = 0x0303;
 
 /// OpenSSL's suites of TLS 1.2, for `SSL_CTX_set_cipher_list`: names with a colon between.

@@ -24,6 +24,7 @@ impl Handle for hubward_token {}
 /// whole segments. `now` must come from a clock that knows the time, else expired tokens pass.
 ///
 /// The signature is judged first, and compared in constant time. `HUBWARD_OK` is the one answer that lets somebody in.
+/// Whoever has a key can sign for any resource: choose the key by who asks, and `resource` by what is asked for.
 ///
 /// Ownership: nothing is kept. Threads: any.
 ///

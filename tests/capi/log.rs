@@ -1,11 +1,11 @@
 //! The log: what it is told, that it shows no secret, and that nothing comes of what it does.
 
 use core::ffi::{c_char, c_void};
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::ffi::CStr;
 use std::ptr;
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicI32, Ordering};
+use std::sync::atomic::{AtomicI32, AtomicPtr, Ordering};
 
 use hubward::capi::*;
 
@@ -133,6 +133,74 @@ fn a_key_that_fails_in_a_cache_is_a_warning() {
     assert_eq!(heard, [(HUBWARD_LOG_WARNING, text.to_owned())]);
     // SAFETY: given back once.
     unsafe { hubward_mac_key_free(key) };
+}
+
+/// A source whose tokens are as good as expired.
+unsafe extern "C-unwind" fn short_lived(
+    signer: *mut c_void,
+    _: u64,
+    out: *mut c_char,
+    cap: usize,
+    len: *mut usize,
+) -> i32 {
+    // SAFETY: the signer of the test, and what the header says.
+    unsafe { hubward_signer_sign(signer.cast(), NOW + 1, out, cap, len) }
+}
+
+static CACHE: AtomicPtr<hubward_token_cache> = AtomicPtr::new(ptr::null_mut());
+static TOLD: AtomicI32 = AtomicI32::new(0);
+static CAME_BACK: AtomicI32 = AtomicI32::new(-1);
+
+/// What hears of a cache may ask it.
+unsafe extern "C-unwind" fn comes_back(_: *mut c_void, _: i32, _: *const c_char, _: usize) {
+    let cache = CACHE.load(Ordering::Relaxed);
+    // Other tests make mistakes beside this one.
+    if THIS.get() {
+        TOLD.fetch_add(1, Ordering::Relaxed);
+        // SAFETY: the cache of the test.
+        CAME_BACK.store(unsafe { hubward_token_cache_accepted(cache, 1) }, Ordering::Relaxed);
+    }
+}
+
+thread_local! {
+    /// Whether it is this thread's cache.
+    static THIS: Cell<bool> = const { Cell::new(false) };
+}
+
+#[test]
+fn the_log_is_told_once_and_outside_of_the_cache() {
+    let _one = ONE.lock().expect("no other test fails");
+    let signer = signer_of(crate::calls::CONNECTION).expect("a signer");
+    let callbacks = hubward_token_callbacks {
+        user_data: signer.cast(),
+        token: Some(short_lived),
+        release: None,
+    };
+    let mut cache = ptr::null_mut();
+    let (mut buffer, mut len) = ([0; 64], 0);
+    let mut result = hubward_token_cache_result { next: 0, action: 0, reason: 0, is_new: 0, id: 0 };
+    THIS.set(true);
+    // SAFETY: what was made, given back once each; texts with their lengths, and places.
+    unsafe {
+        let (resource, resource_len) = (RESOURCE.as_ptr().cast(), RESOURCE.len());
+        let new = hubward_token_cache_from_callbacks;
+        let status = new(&raw const callbacks, resource, resource_len, 3600, 80, &raw mut cache);
+        assert_eq!(status, HUBWARD_OK);
+        CACHE.store(cache, Ordering::Relaxed);
+        assert_eq!(hubward_log_set(Some(comes_back), ptr::null_mut()), HUBWARD_OK);
+        for _ in 0..3 {
+            let poll = hubward_token_cache_poll;
+            let (out, len) = (buffer.as_mut_ptr(), &raw mut len);
+            assert_eq!(poll(cache, NOW, out, 64, len, &raw mut result), HUBWARD_OK);
+            assert_eq!(result.reason, HUBWARD_TOKEN_SHORT_LIVED);
+        }
+        assert_eq!(hubward_log_set(None, ptr::null_mut()), HUBWARD_OK);
+        hubward_token_cache_free(cache);
+        hubward_signer_free(signer);
+    }
+    THIS.set(false);
+    assert_eq!(TOLD.load(Ordering::Relaxed), 1);
+    assert_eq!(CAME_BACK.load(Ordering::Relaxed), HUBWARD_OK);
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! What the clients of this package are told on the command line.
 
+use std::error::Error;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -7,7 +8,7 @@ use std::time::{Duration, SystemTime};
 use clap::{Arg, ArgMatches, Command, value_parser};
 use hubward::ConnectionString;
 use hubward::identity::Authentication;
-use hubward::tls::{Cloud, TlsIdentity, TrustAnchors};
+use hubward::tls::{Cloud, Fault, TlsIdentity, TrustAnchors, diagnose};
 use hubward::x509::DeviceCertificate;
 
 use crate::{certificates, private_keys, support};
@@ -144,5 +145,27 @@ impl CertificateFiles {
     fn written_at(&self) -> Option<[SystemTime; 2]> {
         let at = |path: &PathBuf| std::fs::metadata(path).and_then(|data| data.modified()).ok();
         Some([at(&self.certificate)?, at(&self.key)?])
+    }
+}
+
+/// Why there is no connection: where TLS does not believe the server, in its words and with what to do, else
+/// in those of the client library, to the bottom of it.
+pub(crate) fn explain(error: &(dyn Error + 'static)) -> String {
+    let diagnosis = diagnose(error, None);
+    match diagnosis.fault() {
+        Fault::Unknown | Fault::BrokenOff | Fault::NoAnswer | Fault::Unreachable { .. } => {
+            let mut text = error.to_string();
+            let mut cause = error.source();
+            while let Some(error) = cause {
+                let further = error.to_string();
+                // Some say it twice.
+                if !text.ends_with(&further) {
+                    text = format!("{text}: {further}");
+                }
+                cause = error.source();
+            }
+            text
+        }
+        _ => diagnosis.to_string(),
     }
 }

@@ -437,7 +437,7 @@ async fn bytes_that_are_no_session() {
 
     // Before anybody has introduced itself, the hub says nothing.
     for (what, bytes) in [
-        ("HTTP", b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n".to_vec()),
+        ("HTTP", [&b"GET / HTTP/1.1\r\nHost: localhost\r\nUser-Agent: "[..], &[b'x'; 99]].concat()),
         ("zeros", vec![0; 1000]),
         ("ones", vec![0xff; 1000]),
         ("a length of 268 million", vec![0x10, 0xff, 0xff, 0xff, 0x7f]),

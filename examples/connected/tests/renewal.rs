@@ -238,7 +238,8 @@ async fn certificates_rotate() {
     world.write("valve-3.key", &summer.key_pem);
     program.wait_for_err("the certificate stays: ", 3).await;
     let count = hub.messages("valve-3").len();
-    hub.wait_for_messages("valve-3", count + 20).await;
+    // For longer than it takes to look again.
+    hub.wait_for_messages("valve-3", count + 100).await;
     hub.stop();
     program.wait_for_err("trying again in", 1).await;
     hub.restart(&world).await;

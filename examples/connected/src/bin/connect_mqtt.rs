@@ -52,7 +52,7 @@ const ASK: Duration = Duration::from_secs(1);
 /// How long an acknowledgement may take once the connection is to be exchanged for another.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// How long it may take once the program is to end, and how long a goodbye.
-const HURRY: Duration = Duration::from_millis(800);
+const HURRY: Duration = Duration::from_millis(600);
 /// The longest pause before the next try to connect.
 const PAUSE_MAX: Duration = Duration::from_secs(60);
 /// How many messages wait at most; after that, the device makes no more until some are sent.
@@ -337,7 +337,12 @@ impl Device {
     }
 
     fn lost(&mut self, login: &Login, was_up: bool, error: &ConnectionError) -> Ended {
-        let reason = reason(error);
+        let reason = match error {
+            ConnectionError::ConnectionRefused(code) => {
+                format!("the hub refused the device: {code:?}")
+            }
+            error => settings::explain(error),
+        };
         let is_refusal = matches!(
             error,
             ConnectionError::ConnectionRefused(
@@ -358,17 +363,6 @@ impl Device {
             },
             _ => Ended::Waiting(format!("{reason}; trying once more with a new token")),
         }
-    }
-}
-
-/// What the client library says, without what it was given.
-fn reason(error: &ConnectionError) -> String {
-    match error {
-        ConnectionError::ConnectionRefused(code) => format!("the hub refused the device: {code:?}"),
-        ConnectionError::Tls(rumqttc::TlsError::Io(error)) | ConnectionError::Io(error) => {
-            error.to_string()
-        }
-        error => error.to_string(),
     }
 }
 

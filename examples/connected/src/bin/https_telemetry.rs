@@ -166,7 +166,7 @@ impl Device {
                         _ => return Err(reason),
                     }
                 }
-                Err(error) => reason = explain(&error),
+                Err(error) => reason = settings::explain(&error),
             }
             support::say(&format!("https_telemetry: {reason}"));
             sleep(Duration::from_millis(200) * try_number).await;
@@ -226,15 +226,4 @@ impl Device {
             _ => Ok(format!("the time was not known; the hub says that it is {now}")),
         }
     }
-}
-
-/// What went wrong, to the bottom of it.
-fn explain(error: &reqwest::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = std::error::Error::source(error);
-    while let Some(error) = cause {
-        text = format!("{text}: {error}");
-        cause = error.source();
-    }
-    text
 }

@@ -8,7 +8,9 @@
 //! Standard output has the settings, standard error what happens. A line on standard input, `pump-7 open`,
 //! sends a device the rest of the line.
 
+use std::fs::Permissions;
 use std::net::IpAddr;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -95,6 +97,8 @@ async fn run(matches: &ArgMatches) -> Result<ExitCode, String> {
 
     let folder = tempfile::Builder::new()
         .prefix("local-hub-")
+        // Nobody else is to see even what there is.
+        .permissions(Permissions::from_mode(0o700))
         .tempdir()
         .map_err(|error| format!("no folder for the files: {error}"))?;
     let folder = folder.path();

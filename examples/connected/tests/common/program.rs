@@ -55,12 +55,26 @@ impl Program {
         Self::start(command)
     }
 
-    pub(crate) fn start(mut command: Command) -> Self {
+    /// Starts a program of the package, by its path.
+    pub(crate) fn of_package(program: &str, arguments: &[&str]) -> Self {
+        let mut command = Command::new(program);
+        command.args(arguments);
+        Self::start(command)
+    }
+
+    pub(crate) fn start(command: Command) -> Self {
+        Self::start_with(command, &[])
+    }
+
+    /// With variables of the environment.
+    pub(crate) fn start_with(mut command: Command, variables: &[(&str, &str)]) -> Self {
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         // What the machine's user has set is no part of a test.
-        for name in ["IOTHUB_DEVICE_CONNECTION_STRING", "HTTPS_PROXY", "https_proxy", "ALL_PROXY"] {
+        for name in ["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"] {
             command.env_remove(name);
         }
+        command.env_remove("IOTHUB_DEVICE_CONNECTION_STRING");
+        command.envs(variables.iter().copied());
         let mut child =
             command.spawn().unwrap_or_else(|error| panic!("{command:?} cannot be run: {error}"));
         let (out, out_reader) = keep(child.stdout.take().unwrap());
@@ -100,6 +114,11 @@ impl Program {
         let input = self.input.as_mut().unwrap();
         writeln!(input, "{line}").unwrap();
         input.flush().unwrap();
+    }
+
+    /// Has no more to type.
+    pub(crate) fn close_input(&mut self) {
+        self.input = None;
     }
 
     /// Sends a signal, such as `libc::SIGINT`.
