@@ -48,10 +48,10 @@
 //! | `mlock` | secrets in locked pages, where asked for | without it and `capi`, `#![forbid(unsafe_code)]` |
 //! | `keystore-memory`, `keystore-file`, `keystore-systemd`, `keystore-os` | a [store of keys](keystore) each | |
 //! | `keystore-software` | private keys in memory: P-256, P-384 | |
-//! | `x509`, `x509-issue` | [certificates](x509) read and judged; requested and issued | |
-//! | `tls`, `tls-platform-roots` | [configurations](tls) for rustls; the platform's trust anchors | |
-//! | `session` | [credentials](session) in the words of the protocols | |
-//! | `capi` | the [C functions](capi); those that need a feature that is off say so | |
+//! | `x509`, `x509-issue` | certificates read and judged; requested and issued | |
+//! | `tls`, `tls-platform-roots` | configurations for rustls; the platform's trust anchors | |
+//! | `session` | credentials in the words of the protocols | |
+//! | `capi` | the C functions; those that need a feature that is off say so | |
 //! | `aws-lc-rs`, `ring`, `fips` | a provider for `tls` each; RSA for `keystore-software`, checking signatures for `x509` | |
 //!
 //! Features only add. Everything that takes the time takes it as an argument; `SystemClock` is the

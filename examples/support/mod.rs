@@ -50,6 +50,9 @@ fn arguments(command: Command) -> Result<Option<ArgMatches>, String> {
             ErrorKind::InvalidValue | ErrorKind::NoEquals | ErrorKind::TooFewValues => {
                 Err("an option lacks its value (see --help)".to_owned())
             }
+            ErrorKind::ValueValidation => {
+                Err("an option does not take that value (see --help)".to_owned())
+            }
             ErrorKind::MissingRequiredArgument => {
                 Err("an argument or option that is needed, or needed by another, is missing (see --help)"
                     .to_owned())

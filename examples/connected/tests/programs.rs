@@ -305,10 +305,10 @@ async fn bad_input() {
         refuses(&and(&["stray"]), "an argument is not known").await;
         refuses(&[&good], secret).await;
         refuses(&["--connection-string-file", &good], secret).await;
-        refuses(&and(&["--port", "0"]), "an argument is not known").await;
-        refuses(&and(&["--port", "65536"]), "an argument is not known").await;
+        refuses(&and(&["--port", "0"]), "an option does not take that value").await;
+        refuses(&and(&["--port", "65536"]), "an option does not take that value").await;
         refuses(&and(&["--port"]), "an option lacks its value").await;
-        refuses(&and(&["--count", "0"]), "an argument is not known").await;
+        refuses(&and(&["--count", "0"]), "an option does not take that value").await;
         refuses(&and(&["--ttl", "59"]), "--ttl: a token's lifetime is a minute to a year").await;
         refuses(&and(&["--ttl", "31536001"]), "--ttl: ").await;
         refuses(&and(&["--ttl", "-1"]), "an argument is not known").await;
@@ -334,16 +334,17 @@ async fn bad_input() {
     let hazard = ["--connection-string-file", "hazard.txt"];
     refuses(&world, CONNECT_MQTT, &hazard, "pump#7").await;
     let and = |more: &[&'static str]| [&pump[..], more].concat();
-    refuses(&world, CONNECT_MQTT, &and(&["--interval", "0"]), "an argument is not known").await;
+    refuses(&world, CONNECT_MQTT, &and(&["--interval", "0"]), "an option does not take that value")
+        .await;
 
     let taken = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let taken = taken.local_addr().unwrap().port().to_string();
     for (arguments, reason) in [
         (["--mqtt-port", &*taken, "--https-port", "0"], "choose other ports, see --help"),
         (["--https-port", &*taken, "--mqtt-port", "0"], "choose other ports, see --help"),
-        (["--https-port", "x", "--mqtt-port", "0"], "an argument is not known"),
+        (["--https-port", "x", "--mqtt-port", "0"], "an option does not take that value"),
         (["--mqtt-port", "0", "--name", "a b"], "--name: "),
-        (["--mqtt-port", "0", "--address", "nowhere"], "an argument is not known"),
+        (["--mqtt-port", "0", "--address", "nowhere"], "an option does not take that value"),
         (["--mqtt-port", "0", "--address", "192.0.2.1"], "cannot listen at 192.0.2.1"),
     ] {
         refuses(&world, LOCAL_HUB, &arguments, reason).await;
@@ -552,13 +553,13 @@ async fn what_the_hub_prints_works() {
         hub.program.wait_for_err(r#"pump-7 over Https: {\"message\":1}"#, 1).await;
         for (device, command) in [("pump-7", pump), ("valve-3", valve)] {
             // A line to the hub is a message to the device.
-            hub.program.type_line(&format!("{device} open the valve"));
+            hub.program.type_line(format!("{device} open the valve"));
             hub.program.wait_for_err(&format!("{device} is sent a message"), 1).await;
             let client = shell(command);
             client.wait_for_out("open the valve\n", 1).await;
             hub.program.wait_for_err(&format!("{name}/{device} is connected, until 20"), 1).await;
             hub.program.wait_for_err(&format!(r#"{device} over Mqtt: {{\"message\":1}}"#), 1).await;
-            hub.program.type_line(&format!("{device} close it \u{1b}[2J"));
+            hub.program.type_line(format!("{device} close it \u{1b}[2J"));
             client.wait_for_out("close it \\u{1b}[2J\n", 1).await;
             client.signal(libc::SIGINT);
             let ended = client.end(GOODBYE).await;
@@ -566,8 +567,16 @@ async fn what_the_hub_prints_works() {
             assert_eq!(ended.out, "open the valve\nclose it \\u{1b}[2J\n");
             hub.program.wait_for_err(&format!("{device} is gone: Orderly"), 1).await;
         }
-        hub.program.type_line("nonsense");
-        hub.program.wait_for_err("local_hub: a device and a message, as in `pump-7 open`", 1).await;
+        // What cannot be sent is said to be so, and what follows is heard.
+        let form = "local_hub: a device and a message in UTF-8, as in `pump-7 open`";
+        for line in [b"nonsense".to_vec(), b"pump-7 caf\xE9".to_vec()] {
+            hub.program.type_line(line);
+        }
+        hub.program.wait_for_err(form, 2).await;
+        hub.program.type_line("nobody open");
+        hub.program.wait_for_err("nobody is not sent it: unknown", 1).await;
+        hub.program.type_line(format!("pump-7 {}", "x".repeat(64 * 1024 + 1)));
+        hub.program.wait_for_err("pump-7 is not sent it: unknown, or more than 64 KiB", 1).await;
     }
 }
 
@@ -626,7 +635,7 @@ async fn any_client_of_mqtt() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_files_of_the_hub() {
-    for signal in [libc::SIGINT, libc::SIGTERM] {
+    for signal in [libc::SIGINT, libc::SIGTERM, libc::SIGHUP, libc::SIGQUIT] {
         let mut hub = Printed::start(&[]).await;
         let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
         assert_eq!(mode(&hub.folder), 0o700);

@@ -24,7 +24,7 @@ use hubward::{Clock, ConnectionString, DeviceId, HubHost, PolicyName, SymmetricK
 use hubward_connected::certificates::Certificates;
 use hubward_connected::hub::{Config, Credential, Event, LocalHub, Refused, Registry};
 use tokio::io::{AsyncBufReadExt as _, BufReader};
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc;
 use zeroize::Zeroizing;
 
@@ -95,6 +95,8 @@ async fn run(matches: &ArgMatches) -> Result<ExitCode, String> {
         [WITH_KEY, WITH_CERTIFICATE].map(|id| DeviceId::new(id).map_err(|error| error.to_string()));
     let (key_device, certificate_device) = (key_device?, certificate_device?);
 
+    // From here on there is something to clean up.
+    let mut stop = Stop::new()?;
     let folder = tempfile::Builder::new()
         .prefix("local-hub-")
         // Nobody else is to see even what there is.
@@ -149,20 +151,45 @@ async fn run(matches: &ArgMatches) -> Result<ExitCode, String> {
     support::print(&settings(&hub, &connection, folder)?)?;
 
     // --- What happens.
-    let mut lines = BufReader::new(tokio::io::stdin()).lines();
-    let mut is_open = true;
-    let signal = |kind| signal(kind).map_err(|error| error.to_string());
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    let mut terminate = signal(SignalKind::terminate())?;
+    let mut input = BufReader::new(tokio::io::stdin());
+    let (mut line, mut is_open) = (Vec::new(), true);
     loop {
         tokio::select! {
             Some(event) = events.recv() => support::say(&told(&event)),
-            line = lines.next_line(), if is_open => match line {
-                Ok(Some(line)) => support::say(&command_line(&hub, &line)),
-                _ => is_open = false,
+            // What was read of a line when something else happens stays in `line`.
+            read = input.read_until(b'\n', &mut line), if is_open => match read {
+                Ok(0) | Err(_) => is_open = false,
+                Ok(_) => {
+                    support::say(&command_line(&hub, &line));
+                    line.clear();
+                }
             },
-            _ = interrupt.recv() => return Ok(ExitCode::SUCCESS),
-            _ = terminate.recv() => return Ok(ExitCode::SUCCESS),
+            () = stop.wait() => return Ok(ExitCode::SUCCESS),
+        }
+    }
+}
+
+/// Whoever ends the program: Ctrl-C, Ctrl-\\, a terminal that is closed, `kill`.
+struct Stop([Signal; 4]);
+
+impl Stop {
+    fn new() -> Result<Self, String> {
+        let signal = |kind| signal(kind).map_err(|error| error.to_string());
+        Ok(Self([
+            signal(SignalKind::interrupt())?,
+            signal(SignalKind::quit())?,
+            signal(SignalKind::hangup())?,
+            signal(SignalKind::terminate())?,
+        ]))
+    }
+
+    async fn wait(&mut self) {
+        let Self([interrupt, quit, hangup, terminate]) = self;
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = quit.recv() => {}
+            _ = hangup.recv() => {}
+            _ = terminate.recv() => {}
         }
     }
 }
@@ -205,14 +232,16 @@ mosquitto_pub -h {host} -p {mqtt} --cafile {folder}/hub-ca.pem -V mqttv311 -q 1 
 }
 
 /// Sends a message to a device.
-fn command_line(hub: &LocalHub, line: &str) -> String {
-    let Some((device, message)) = line.trim().split_once(' ') else {
-        return "local_hub: a device and a message, as in `pump-7 open`".to_owned();
+fn command_line(hub: &LocalHub, line: &[u8]) -> String {
+    let Some((device, message)) =
+        str::from_utf8(line).ok().and_then(|line| line.trim().split_once(' '))
+    else {
+        return "local_hub: a device and a message in UTF-8, as in `pump-7 open`".to_owned();
     };
     if hub.send(device, message.to_owned()) {
         format!("{device} is sent a message")
     } else {
-        format!("{device} has too many messages waiting")
+        format!("{device} is not sent it: unknown, or more than 64 KiB, or too many are waiting")
     }
 }
 

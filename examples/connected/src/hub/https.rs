@@ -14,6 +14,7 @@ use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::TcpStream;
+use tokio::time::timeout;
 use tokio_rustls::server::TlsStream;
 
 use super::{Event, PATIENCE, Proof, Protocol, Refused, Shared, lock};
@@ -70,8 +71,11 @@ async fn answer(
         return error(Refused::HTTPS, "IotHubUnauthorizedAccess");
     }
     let properties = properties(request.headers());
-    let Ok(body) = Limited::new(request.into_body(), MESSAGE_MAX).collect().await else {
-        return error(StatusCode::PAYLOAD_TOO_LARGE, "MessageTooLarge");
+    let body = Limited::new(request.into_body(), MESSAGE_MAX).collect();
+    let body = match timeout(PATIENCE, body).await {
+        Ok(Ok(body)) => body,
+        Ok(Err(_)) => return error(StatusCode::PAYLOAD_TOO_LARGE, "MessageTooLarge"),
+        Err(_) => return error(StatusCode::REQUEST_TIMEOUT, "Timeout"),
     };
     let payload = body.to_bytes();
     let over = Protocol::Https;

@@ -33,6 +33,8 @@ pub use registry::{Admitted, Credential, Proof, Refused, Registry};
 const PATIENCE: Duration = Duration::from_secs(10);
 /// How many connections there may be at once.
 const CONNECTIONS_MAX: usize = 256;
+/// The longest message to a device, as with the service.
+const COMMAND_MAX: usize = 64 * 1024;
 /// How many messages wait for a device, as with the service.
 const MAILBOX_MAX: usize = 50;
 
@@ -169,18 +171,20 @@ impl LocalHub {
         change(&mut lock(&self.shared.registry))
     }
 
-    /// Sends a message to a device, which has it when it next listens. `false` if too many wait, and for a
-    /// module: the service has none for those.
+    /// Sends a message to a device, which has it when it next listens. `false` if too many wait or it has more
+    /// than 64 KiB, and for a module or a device that the hub does not know: the service has none for those.
     #[must_use]
     pub fn send(&self, device: &str, payload: impl Into<Bytes>) -> bool {
-        if device.contains('/') {
+        let payload = payload.into();
+        let is_known = lock(&self.shared.registry).knows(device);
+        if !is_known || device.contains('/') || payload.len() > COMMAND_MAX {
             return false;
         }
         let mut sessions = lock(&self.shared.sessions);
         let session = sessions.entry(device.to_owned()).or_default();
         let has_room = session.mailbox.len() < MAILBOX_MAX;
         if has_room {
-            session.mailbox.push_back(payload.into());
+            session.mailbox.push_back(payload);
         }
         has_room
     }

@@ -92,6 +92,12 @@ impl Registry {
         self.policies.insert(name.as_str().to_ascii_lowercase(), key);
     }
 
+    /// Whether there is such a device, or `deviceId/moduleId`.
+    #[must_use]
+    pub fn knows(&self, id: &str) -> bool {
+        self.identities.contains_key(id)
+    }
+
     /// Adds a CA that devices may have their certificates of.
     ///
     /// # Errors

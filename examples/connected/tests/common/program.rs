@@ -110,9 +110,9 @@ impl Program {
     }
 
     /// Types a line.
-    pub(crate) fn type_line(&mut self, line: &str) {
+    pub(crate) fn type_line(&mut self, line: impl AsRef<[u8]>) {
         let input = self.input.as_mut().unwrap();
-        writeln!(input, "{line}").unwrap();
+        input.write_all(&[line.as_ref(), b"\n"].concat()).unwrap();
         input.flush().unwrap();
     }
 
