@@ -19,6 +19,7 @@ use common::program::{Ended, Program};
 use hubward::SystemClock;
 use hubward_connected::hub::{Config, Credential, Disconnect, Event, LocalHub, Refused, Registry};
 use rumqttc::{ConnAck, ConnectReturnCode, Packet};
+use tempfile::TempDir;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
@@ -506,19 +507,26 @@ struct Printed {
     program: Program,
     out: String,
     folder: PathBuf,
+    /// Where it makes its folder: a hub that a test kills leaves it behind.
+    _above: TempDir,
 }
 
 impl Printed {
     async fn start(more: &[&str]) -> Self {
         let ports = ["--mqtt-port", "0", "--https-port", "0"];
-        let program = Program::of_package(LOCAL_HUB, &[&ports[..], more].concat());
+        let above = tempfile::tempdir().unwrap();
+        let mut command = Command::new(LOCAL_HUB);
+        command.args(ports).args(more);
+        let place = above.path().to_str().unwrap();
+        let program = Program::start_with(command, &[("TMPDIR", place)]);
         program.wait_for_out("with an official SDK", 1).await;
         // The line behind it, too.
         program.wait_for_out("SharedAccessKey=", 1).await;
         let out = program.out();
         let file = out.split_whitespace().find(|word| word.ends_with("/hub-ca.pem")).unwrap();
         let folder = Path::new(file).parent().unwrap().to_owned();
-        Self { program, out, folder }
+        assert!(folder.starts_with(above.path()));
+        Self { program, out, folder, _above: above }
     }
 
     /// The commands for this program, ready for a shell.

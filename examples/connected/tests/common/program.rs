@@ -55,13 +55,6 @@ impl Program {
         Self::start(command)
     }
 
-    /// Starts a program of the package, by its path.
-    pub(crate) fn of_package(program: &str, arguments: &[&str]) -> Self {
-        let mut command = Command::new(program);
-        command.args(arguments);
-        Self::start(command)
-    }
-
     pub(crate) fn start(command: Command) -> Self {
         Self::start_with(command, &[])
     }
