@@ -28,7 +28,8 @@
  *           objects that no other thread was using at the time, and set no log.
  * Secrets.  What the library holds of them is wiped when it is freed; what the caller passes in or
  *           gets is the caller's to wipe.
- * Time.     An argument, in seconds since 1970-01-01T00:00:00Z: no function reads a clock.
+ * Time.     An argument, in seconds (not milliseconds) since 1970-01-01T00:00:00Z: no function reads a
+ *           clock.
  * Panics.   None crosses; one writes a line to standard error. A program's own functions (callbacks)
  *           must not throw or longjmp out of the library, nor end their thread.
  * Limits.   No function is to be called from a signal handler, and no thread to be cancelled within
@@ -823,7 +824,7 @@ typedef void (*hubward_log_fn)(void *user_data,
 #define HUBWARD_STORE_WRONG_KEY 609
 
 /**
- * A passphrase or key that anybody could guess.
+ * The passphrase is empty, or the key is too short. Nothing else is judged of either.
  */
 #define HUBWARD_STORE_WEAK_KEY 610
 

@@ -281,7 +281,7 @@ pub const HUBWARD_STORE_OTHER_KIND_OF_KEY: hubward_status = 608;
 /// The passphrase or key is not the store's.
 pub const HUBWARD_STORE_WRONG_KEY: hubward_status = 609;
 
-/// A passphrase or key that anybody could guess.
+/// The passphrase is empty, or the key is too short. Nothing else is judged of either.
 pub const HUBWARD_STORE_WEAK_KEY: hubward_status = 610;
 
 /// The file was damaged or tampered with.
